@@ -11,6 +11,8 @@ _LONG_SIDE = 320
 _FPS = 8
 _MOST_PICTURES = 96
 _GIF_COLORS = 96
+_QUALITY, _LOW_QUALITY = 45, 25
+_LARGE_BYTES = 300_000
 
 
 class Preview:
@@ -31,7 +33,11 @@ class Preview:
 
     def webp(self) -> bytes | None:
         """Return an endless animation; None without any frame."""
-        return self._save(self._pictures, "WEBP", quality=50, method=2) if self._pictures else None
+        if not self._pictures:
+            return None
+        data = self._save(self._pictures, "WEBP", quality=_QUALITY, method=2)
+        # Rain and confetti do not compress; nobody misses their details at this size.
+        return data if len(data) < _LARGE_BYTES else self._save(self._pictures, "WEBP", quality=_LOW_QUALITY, method=2)
 
     def gif(self) -> bytes | None:
         """Return an endless animation in one palette of 96 colours; None without any frame."""
