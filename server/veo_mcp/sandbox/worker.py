@@ -1,0 +1,60 @@
+"""Child process of the sandbox: wait for this machine's turn, then run the renderer once."""
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from veo_mcp.sandbox.locks import hold
+from veo_mcp.sandbox.records import Records, write_atomically
+
+ATTEMPTS = 3
+"""A renderer that is killed is started again, so that a crash of the machine loses nothing; one that says no is not."""
+
+PROBE_SECONDS = 1.0
+"""A status request that looks whether anybody renders holds the lock for an instant."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    folder, key, *render_command = arguments
+    records = Records(Path(folder))
+    if sys.platform != "win32":
+        os.nice(10)
+    with hold(records.lock_file(key), patience_seconds=PROBE_SECONDS) as ours:
+        if not ours:
+            return
+        with hold(records.turn_file, patience_seconds=math.inf):
+            if records.needs_render(key):
+                _render(records, key, render_command)
+
+
+def _render(records: Records, key: str, render_command: Sequence[str]) -> None:
+    attempt = records.count(f"{key}.attempts")
+    exit_code = _run(records, key, render_command)
+    if exit_code == 0 and records.video_file(key).exists():
+        return
+    if exit_code >= 0 or attempt >= ATTEMPTS:
+        write_atomically(records.failure_file(key), _reason(records, key, exit_code))
+
+
+def _run(records: Records, key: str, render_command: Sequence[str]) -> int:
+    command = [*render_command, str(records.request_file(key)), str(records.video_file(key))]
+    with records.log_file(key).open("ab") as log:
+        try:
+            return subprocess.run(  # noqa: S603 - the command comes from whoever built the app
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, check=False
+            ).returncode
+        except OSError as error:
+            log.write(f"{error}\n".encode())
+            return 127
+
+
+def _reason(records: Records, key: str, exit_code: int) -> str:
+    lines = records.log_file(key).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"The renderer ended with code {exit_code}: {lines[-1][:300] if lines else 'it said nothing'}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
