@@ -1,0 +1,215 @@
+"""The finished file's way home: streamed into `.part`, checked, then renamed. Nothing half-done has the final name."""
+
+import errno
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import httpx2
+
+from veo_mcp import __version__
+from veo_mcp.errors import BadFile, DownloadFailed, LinkExpired, NotSaved
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 512 << 20
+TIMEOUT = httpx2.Timeout(60, connect=15)
+ATTEMPTS = 4
+_GONE = frozenset({400, 401, 403, 404, 410})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    path: Path
+    size_bytes: int
+    sha256: str
+
+
+class Artifacts:
+    """Brings files into one folder. `http` must carry no authorization: result links are somebody else's servers."""
+
+    def __init__(self, http: httpx2.AsyncClient, folder: Path) -> None:
+        self._http = http
+        self.folder = folder
+
+    async def download(self, url: str, name: str, *, owner: str, pause: float = 1.0) -> Path:
+        """Download `url` to a `.part` file in the folder, resuming where a cut connection left off.
+
+        `owner` keeps the half-done files of two processes apart. Whoever calls this ends it with `keep`,
+        `keep_damaged` or `discard`.
+
+        Raises:
+            LinkExpired: ask upstream for a fresh link.
+            DownloadFailed: the network or the server, after a few tries.
+            BadFile: what came is no video at all.
+            NotSaved: the folder cannot be written, or the disk is full.
+        """
+        part = self.folder / f".{name}.{owner[:8]}.part"
+        with self._disk():
+            await anyio.to_thread.run_sync(_prepare, self.folder, part)
+            for attempt in range(ATTEMPTS):
+                try:
+                    await self._stream(url, part)
+                    break
+                except DownloadFailed as error:
+                    if attempt == ATTEMPTS - 1:
+                        raise
+                    logger.warning("download interrupted (%s), trying again", error)
+                    await anyio.sleep(pause * 2**attempt)
+        return part
+
+    async def keep(self, part: Path, name: str) -> Fetched:
+        """Give the checked file its final name.
+
+        A file that has this name already stays: the same bytes are not stored twice, others get a numbered name.
+
+        Raises:
+            NotSaved: the folder cannot be written.
+        """
+        with self._disk():
+            return await anyio.to_thread.run_sync(_take_in, part, self.folder / name)
+
+    async def keep_damaged(self, part: Path, name: str) -> Path:
+        """Keep a file that is not whole under a name that says so."""
+        path = (self.folder / name).with_suffix(".damaged.mp4")
+        with self._disk():
+            await anyio.to_thread.run_sync(part.replace, path)
+        return path
+
+    async def discard(self, name: str, *, owner: str) -> None:
+        with anyio.CancelScope(shield=True), suppress(OSError):
+            await anyio.to_thread.run_sync(_remove, self.folder / f".{name}.{owner[:8]}.part")
+
+    @contextmanager
+    def _disk(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise NotSaved(_disk_trouble(self.folder, error)) from error
+
+    async def _stream(self, url: str, part: Path) -> None:
+        have = await anyio.to_thread.run_sync(_size, part)
+        headers = {"User-Agent": f"veo-mcp/{__version__}", "Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"  # answered with 200 and the whole file where ranges are not known
+        try:
+            async with self._http.stream(
+                "GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True
+            ) as response:
+                start, total = _start_and_total(response, have)
+                await _receive(response, part, start, total)
+        except httpx2.HTTPError as error:
+            raise DownloadFailed(f"The download was cut ({type(error).__name__}).") from error
+        except httpx2.InvalidURL as error:
+            raise BadFile("Upstream's result link is not a usable address.") from error
+
+
+def _start_and_total(response: httpx2.Response, have: int) -> tuple[int, int | None]:
+    """Judge the answer; return where its bytes belong and how long the whole file will be, where that is said."""
+    status = response.status_code
+    if status == 416:
+        raise DownloadFailed("The server has less of the file than it sent before.")
+    if status in _GONE:
+        raise LinkExpired(f"The result link no longer works (HTTP {status}).")
+    if not response.is_success:
+        raise DownloadFailed(f"The file server answered HTTP {status}.")
+    kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind and not kind.startswith("video/") and kind not in ("application/octet-stream", "binary/octet-stream"):
+        raise BadFile(f"What upstream delivered is {kind}, not a video.")
+    start, total = 0, _length(response.headers.get("content-length"))
+    if status == 206:
+        found = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
+        if found is None or int(found[1]) > have:
+            raise DownloadFailed("The file server resumed at the wrong place.")
+        start, total = int(found[1]), _length(found[2])
+    if total is not None and total > MAX_BYTES:
+        raise BadFile(f"The file has {total} bytes; at most {MAX_BYTES} are taken.")
+    return start, total
+
+
+def _length(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+async def _receive(response: httpx2.Response, part: Path, start: int, total: int | None) -> None:
+    async with await anyio.open_file(part, "r+b" if start else "wb") as file:
+        await file.seek(start)
+        await file.truncate()
+        size = start
+        async for chunk in response.aiter_bytes(1 << 18):
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise BadFile(f"The file is larger than {MAX_BYTES} bytes.")
+            await file.write(chunk)
+        await file.flush()
+    if total is not None and size != total:
+        raise DownloadFailed(f"The download ended after {size} of {total} bytes.")
+
+
+def _prepare(folder: Path, part: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    part.unlink(missing_ok=True)
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _remove(part: Path) -> None:
+    part.unlink(missing_ok=True)
+
+
+def _take_in(part: Path, final: Path) -> Fetched:
+    digest = sha256(part)
+    with part.open("r+b") as file:
+        os.fsync(file.fileno())
+    for path in (final, *(final.with_stem(f"{final.stem}-{n}") for n in range(2, 100))):
+        if _claim_name(part, path, digest):
+            return Fetched(path=path, size_bytes=path.stat().st_size, sha256=digest)
+    raise FileExistsError(errno.EEXIST, "a hundred files have this name", str(final))
+
+
+def _claim_name(part: Path, path: Path, digest: str) -> bool:
+    """Give the file its name unless other bytes have it. A hard link, where there are any, cannot overwrite."""
+    if path.exists():
+        return path.is_file() and path.stat().st_size == part.stat().st_size and sha256(path) == digest
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    except OSError:
+        part.replace(path)  # a file system without hard links
+    _sync_folder(path.parent)
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sha256(path: Path) -> str:
+    """Return the file's digest in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _disk_trouble(folder: Path, error: OSError) -> str:
+    if error.errno in _FULL:
+        return f"The disk that holds {folder} is full. Make room, then ask for this video again: it is paid and kept."
+    return (
+        f"The folder {folder} cannot be written ({error.strerror or type(error).__name__}). Mend that or set"
+        " VEO_MCP_OUTPUT_DIR, then ask for this video again: it is paid and kept."
+    )

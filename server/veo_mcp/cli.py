@@ -1,0 +1,221 @@
+"""The command `veo-mcp`. Without a subcommand it serves MCP on stdio."""
+
+import ipaddress
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import anyio
+import click
+
+from veo_mcp import __version__
+from veo_mcp.errors import VeoError
+from veo_mcp.results import Status
+from veo_mcp.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def readable_errors(command: Callable[P, T]) -> Callable[P, T]:
+    """Say our own errors in one line instead of a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except VeoError as error:
+            raise click.ClickException(str(error)) from error
+
+    return run
+
+
+def log_to_stderr(level: int) -> None:
+    """One line per event on stderr; stdout belongs to the protocol."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("veo_mcp").setLevel(level)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Video with Veo 3.1 Fast for models and people. Without a command: serve MCP on stdio."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(serve)
+
+
+@main.command()
+@click.option("--http", is_flag=True, help="Serve streamable HTTP at /mcp instead of stdio.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535))
+@readable_errors
+def serve(*, http: bool, host: str, port: int) -> None:
+    """Serve MCP on stdio, or over HTTP."""
+    log_to_stderr(logging.INFO)
+    settings = Settings.from_environment()
+    if not http:
+        anyio.run(_serve_stdio, settings)
+        return
+    if not _is_loopback(host):
+        raise click.UsageError(
+            f"{host} is reachable by others, and there is no log-in yet: anybody could spend your credits. Serve on"
+            " 127.0.0.1, behind a proxy that checks who is asking."
+        )
+    from veo_mcp.server import build_server
+
+    anyio.run(partial(build_server(settings).run_streamable_http_async, host=host, port=port))
+
+
+async def _serve_stdio(settings: Settings) -> None:
+    from veo_mcp.server import build_server
+    from veo_mcp.wiring import open_studio
+
+    told_to_end = anyio.Event()
+
+    @asynccontextmanager
+    async def opening(settings: Settings) -> AsyncGenerator[Any]:
+        try:
+            async with open_studio(settings) as studio:
+                yield studio
+        finally:
+            if told_to_end.is_set():
+                # Everything is closed. The thread that reads stdin would keep the process until the client hangs up.
+                logging.shutdown()
+                os._exit(0)
+
+    async with anyio.create_task_group() as tasks:
+        if os.name == "posix":
+            tasks.start_soon(_end_on_signal, tasks.cancel_scope, told_to_end)
+        await build_server(settings, opening=opening).run_stdio_async()
+        tasks.cancel_scope.cancel()
+
+
+async def _end_on_signal(scope: anyio.CancelScope, told_to_end: anyio.Event) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            told_to_end.set()
+            scope.cancel()
+            return
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8788, show_default=True, type=click.IntRange(0, 65535))
+@readable_errors
+def sandbox(*, host: str, port: int) -> None:
+    """Serve the sandbox: the API's two endpoints, on this machine, for any client and any key."""
+    import uvicorn
+
+    from veo_mcp.sandbox.app import build_app
+
+    settings = Settings.from_environment()
+    app = build_app(settings.home / "sandbox", seconds=settings.sandbox_seconds)
+    click.echo(f"The sandbox listens on http://{host}:{port}: set AIMLAPI_BASE_URL to that, and any key.", err=True)
+    uvicorn.run(app, host=host, port=port, log_level="warning")
+
+
+@main.command()
+@click.argument("prompt")
+@click.option("--aspect-ratio", type=click.Choice(["16:9", "9:16"]))
+@click.option("--duration", type=click.Choice(["4", "6", "8"]), help="Seconds.")
+@click.option("--resolution", type=click.Choice(["720p", "1080p"]))
+@click.option("--negative-prompt", help='Things to avoid: "wall, frame".')
+@click.option("--enhance-prompt/--no-enhance-prompt", default=None)
+@click.option("--generate-audio/--no-audio", default=None)
+@click.option("--seed", type=click.IntRange(0, 4_294_967_295))
+@click.option("--auto-fix/--no-auto-fix", default=None)
+@click.option("--new-variant", is_flag=True, help="Pay for another take of an identical request.")
+@click.option("--yes", is_flag=True, help="Do not ask, whatever VEO_MCP_CONFIRM_ABOVE_USD says.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole result.")
+@readable_errors
+def generate(*, new_variant: bool, yes: bool, as_json: bool, duration: str | None, **fields: Any) -> None:
+    """Make a video; print its path."""
+    from veo_mcp import commands
+
+    log_to_stderr(logging.WARNING)
+    seconds = int(duration) if duration else None
+    request = commands.request(duration=seconds, **fields)
+    order = commands.Order(request=request, new_variant=new_variant, confirmed=yes)
+    _finish(anyio.run(commands.generate, Settings.from_environment(), order), as_json=as_json)
+
+
+@main.command()
+@click.argument("generation_id")
+@click.option("--wait", default=0.0, type=click.FloatRange(min=0), help="Wait this many seconds for the video.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole result.")
+@readable_errors
+def status(*, generation_id: str, wait: float, as_json: bool) -> None:
+    """Say how a video is doing, and fetch it if it is ready."""
+    from veo_mcp import commands
+
+    log_to_stderr(logging.WARNING)
+    _finish(anyio.run(commands.status, Settings.from_environment(), generation_id, wait), as_json=as_json)
+
+
+@main.command("list")
+@click.option("--status", type=click.Choice(list(Status.__args__)))
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100))
+@click.option("--cursor", help="From the page before.")
+@click.option("--json", "as_json", is_flag=True)
+@readable_errors
+def list_videos(*, status: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
+    """List the videos, those of unknown outcome first, then the newest."""
+    from veo_mcp import commands, results
+
+    page = anyio.run(commands.page, Settings.from_environment(), status, limit, cursor)
+    click.echo(page.model_dump_json(indent=2) if as_json else results.table(page))
+
+
+@main.command()
+@click.argument("generation_id")
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write the contact sheet (JPEG) here.")
+@click.option("--preview", type=click.Path(path_type=Path, dir_okay=False), help="Write the preview (WebP) here.")
+@click.option("--gif", type=click.Path(path_type=Path, dir_okay=False), help="Write a small animated GIF here.")
+@readable_errors
+def show(*, generation_id: str, sheet: Path | None, preview: Path | None, gif: Path | None) -> None:
+    """Say what is in a finished video's file; write pictures of it where asked."""
+    from veo_mcp import commands
+
+    targets = commands.Pictures(sheet=sheet, preview=preview, gif=gif)
+    click.echo(anyio.run(commands.show, Settings.from_environment(), generation_id, targets))
+
+
+@main.command()
+@click.option("--online", is_flag=True, help="Also make the API's free calls: model list and balance.")
+@readable_errors
+def doctor(*, online: bool) -> None:
+    """Check key, address, folders, database and versions; say what is wrong and how to mend it."""
+    from veo_mcp import doctor as checks
+
+    findings = anyio.run(partial(checks.examine, os.environ, online=online))
+    for finding in findings:
+        click.echo(finding.line)
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def _finish(result: Any, *, as_json: bool) -> None:
+    """Print the path or the whole result on stdout, everything else on stderr; exit 0 only with a video."""
+    from veo_mcp import results
+
+    if as_json:
+        click.echo(json.dumps(result.model_dump(mode="json"), indent=2, ensure_ascii=False))
+    elif result.video is not None:
+        click.echo(result.video.path)
+    if not as_json:
+        click.echo(results.summary(result), err=True)
+    sys.exit({"completed": 0, "failed": 1, "unknown": 1}.get(result.status, 3))

@@ -1,0 +1,237 @@
+"""The two HTTP calls, and the free ones of `doctor`. The only file that knows paths, headers and status codes."""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+import httpx2
+
+from veo_mcp import __version__
+from veo_mcp.api import Generation, VideoRequest, read_generation
+from veo_mcp.errors import (
+    BadRequest,
+    Busy,
+    Forbidden,
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    Unauthorized,
+    UpstreamError,
+    quoted,
+)
+
+logger = logging.getLogger(__name__)
+
+GENERATIONS = "/v2/video/generations"
+CREATE_TIMEOUT = httpx2.Timeout(120, connect=15)
+RETRIEVE_TIMEOUT = httpx2.Timeout(30, connect=15)
+_NOTHING_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+
+
+class VeoClient:
+    """Talks to one origin with one key.
+
+    `http` must have no authorization of its own; the key goes out with the calls below and nowhere else.
+    """
+
+    def __init__(self, http: httpx2.AsyncClient, *, base_url: str, api_key: str, model: str) -> None:
+        self.model = model
+        self._http = http
+        self._base_url = base_url
+        self._headers = {"Authorization": f"Bearer {api_key}", "User-Agent": f"veo-mcp/{__version__}"}
+        self._letter_case: dict[tuple[str, str], str] = {}  # learned from refusals: (field, ours) -> upstream's
+
+    async def create(self, request: VideoRequest, *, request_id: str) -> Generation:
+        """Order one video: the one call that costs money. Never repeats what may have been received.
+
+        `request_id` is only for upstream's support to find the call by.
+
+        A 400 is free of charge. Where it names the allowed values of a field and ours differs in letter case only, the
+        order goes out once more in that case, and from then on.
+
+        Raises:
+            NotSent, Busy, Refused: nothing was ordered.
+            OutcomeUnknown: it may have been.
+        """
+        try:
+            return await self._post(request, request_id)
+        except BadRequest as refusal:
+            if not self._learn(request, refusal.said):
+                raise
+            return await self._post(request, request_id)
+
+    async def retrieve(self, generation_id: str) -> Generation:
+        """Ask how a generation is doing. Free, and may be repeated at will."""
+        response = await self._get(GENERATIONS, {"generation_id": generation_id})
+        return _generation(response)
+
+    async def models(self) -> list[str]:
+        """Return the ids of the models on offer (`GET /v1/models`, free)."""
+        body = _json(await self._get("/v1/models", {}))
+        data = cast("Mapping[str, Any]", body).get("data") if isinstance(body, Mapping) else body
+        items = cast("list[Mapping[str, Any]]", data) if isinstance(data, list) else []
+        return [str(item.get("id", "")) for item in items]
+
+    async def balance_usd(self) -> float | None:
+        """Return the account's balance (`GET /v2/billing`, free); None where the answer has no such figure."""
+        body = _json(await self._get("/v2/billing", {}))
+        balance = cast("Mapping[str, Any]", body).get("current_balance") if isinstance(body, Mapping) else None
+        return float(balance) if isinstance(balance, int | float) else None
+
+    async def _post(self, request: VideoRequest, request_id: str) -> Generation:
+        headers = {**self._headers, "X-Client-Request-Id": request_id}
+        body = {
+            name: self._letter_case.get((name, str(value)), value) for name, value in request.body(self.model).items()
+        }
+        try:
+            response = await self._http.post(
+                self._base_url + GENERATIONS, json=body, headers=headers, timeout=CREATE_TIMEOUT, follow_redirects=False
+            )
+        except _NOTHING_LEFT as error:
+            raise NotSent(f"{self._base_url} cannot be reached ({type(error).__name__}).") from error
+        except httpx2.HTTPError as error:
+            raise OutcomeUnknown(f"The answer to the paid call never came ({type(error).__name__}).") from error
+        return _created(response)
+
+    async def _get(self, path: str, params: dict[str, str]) -> httpx2.Response:
+        try:
+            response = await self._http.get(
+                self._base_url + path,
+                params=params,
+                headers=self._headers,
+                timeout=RETRIEVE_TIMEOUT,
+                follow_redirects=False,
+            )
+        except httpx2.HTTPError as error:
+            raise NotSent(f"{self._base_url} did not answer ({type(error).__name__}).") from error
+        if not response.is_success:
+            raise _refusal(response)
+        return response
+
+    def _learn(self, request: VideoRequest, said: str) -> bool:
+        """Remember upstream's spelling of our values; say whether that changes what would be sent."""
+        words = set(re.findall(r"[\w:.]+", said))
+        learned = False
+        for name, value in request.body(self.model).items():
+            if name == "prompt" or not isinstance(value, str) or value in words or name not in said:
+                continue
+            spelling = next((word for word in words if word.lower() == value.lower()), None)
+            if spelling is not None and self._letter_case.get((name, value)) != spelling:
+                logger.warning("upstream wants %s=%r in another letter case: %r", name, value, spelling)
+                self._letter_case[name, value] = spelling
+                learned = True
+        return learned
+
+
+def _created(response: httpx2.Response) -> Generation:
+    if not response.is_success:
+        raise _refusal(response, paid=True)
+    try:
+        generation = _generation(response)
+    except UpstreamError as error:
+        raise OutcomeUnknown("The paid call was answered, but not readably.", said=error.said) from error
+    if not generation.id:
+        raise OutcomeUnknown("The paid call was answered without an id.", said=response.text)
+    return generation
+
+
+def _generation(response: httpx2.Response) -> Generation:
+    try:
+        return read_generation(_json(response))
+    except ValueError as error:
+        raise OutcomeUnknown("The answer is not JSON.", said=response.text, status=response.status_code) from error
+
+
+def _json(response: httpx2.Response) -> object:
+    try:
+        return cast("object", response.json())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise OutcomeUnknown("The answer is not JSON.", said=response.text, status=response.status_code) from error
+
+
+def _refusal(response: httpx2.Response, *, paid: bool = False) -> UpstreamError:
+    """Turn an answer that is no success into the error that says what to do about it."""
+    status, said = response.status_code, _message(response)
+    if status in (429, 503):
+        what = "The account's rate or concurrency limit is reached." if status == 429 else "The service is unavailable."
+        return Busy(what, said=said, status=status, retry_after=_retry_after(response))
+    if status >= 500 or status < 400 or status == 408:
+        what = "The service failed" if paid else "The service could not say"
+        return OutcomeUnknown(f"{what} (HTTP {status}).", said=said, status=status)
+    kind, advice = _REFUSALS.get(status, (Refused, f"The service refused (HTTP {status})."))
+    if kind is Forbidden:
+        advice = _forbidden(said)
+    return kind(advice, said=said, status=status)
+
+
+_REFUSALS: dict[int, tuple[type[Refused], str]] = {
+    400: (BadRequest, "The service does not take this request."),
+    401: (Unauthorized, "The API key is missing or wrong: set AIMLAPI_API_KEY and restart the server."),
+    402: (Forbidden, ""),
+    403: (Forbidden, ""),
+    404: (NotFound, "The service does not know this."),
+    422: (BadRequest, "The service does not take this request."),
+}
+
+
+def _forbidden(said: str) -> str:
+    words = said.lower()
+    if "credit" in words or "balance" in words or "funds" in words:
+        return "The account is out of credits: top it up at aimlapi.com, then ask again."
+    if "limit" in words:
+        return "The API key's own limit is reached: raise it in the account's key settings."
+    if "verif" in words:
+        return "The account is not verified: finish the verification at aimlapi.com."
+    return "The API key is not allowed to do this: check its permissions and the account's credits."
+
+
+def _message(response: httpx2.Response) -> str:
+    """Return upstream's words: `message` at the top first, then `error.message`; HTML is stripped of its tags."""
+    try:
+        body = cast("object", response.json())
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return quoted(
+            re.sub(r"<(?:style|script).*?</(?:style|script)>|<[^>]+>", " ", response.text[:20_000], flags=re.DOTALL)
+        )
+    if not isinstance(body, Mapping):
+        return quoted(response.text)
+    answer = cast("Mapping[str, Any]", body)
+    error = answer.get("error")
+    inner = cast("Mapping[str, Any]", error).get("message") if isinstance(error, Mapping) else error
+    message = answer.get("message") or inner or answer.get("detail") or answer.get("title") or ""
+    details = answer.get("errors") or (
+        cast("Mapping[str, Any]", error).get("data") if isinstance(error, Mapping) else ""
+    )
+    return quoted(f"{_words(message)} {_words(details) if _is_validation(message) else ''}")
+
+
+def _is_validation(message: object) -> bool:
+    return isinstance(message, str) and "validation" in message.lower()
+
+
+def _words(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "; ".join(_words(item) for item in cast("list[object]", value))
+    return json.dumps(value) if value else ""
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    """Return the seconds of `Retry-After`, which is a number or an HTTP date."""
+    value = response.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,136 @@
+"""What the shell commands do, on the same studio and ledger as the tools."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from veo_mcp import media, results
+from veo_mcp.api import VideoRequest
+from veo_mcp.errors import InvalidRequest, NotConfirmed
+from veo_mcp.jobs import Job, State
+from veo_mcp.refusals import explain
+from veo_mcp.results import VideoList, VideoResult
+from veo_mcp.settings import Settings
+from veo_mcp.studio import Studio
+from veo_mcp.wiring import open_studio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    request: VideoRequest
+    new_variant: bool
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """Where to write what; None: nowhere."""
+
+    sheet: Path | None
+    preview: Path | None
+    gif: Path | None
+
+
+def request(**fields: Any) -> VideoRequest:
+    """Check the options.
+
+    Raises:
+        InvalidRequest: says what is allowed.
+    """
+    try:
+        return VideoRequest(**fields)
+    except ValidationError as error:
+        raise InvalidRequest(explain(error, VideoRequest.model_json_schema())) from error
+
+
+async def generate(settings: Settings, order: Order) -> VideoResult:
+    """Order the video and wait with a bar on stderr until it is there or is overdue."""
+    async with open_studio(settings) as studio:
+        await _confirm(studio, order)
+        placed = await studio.submit(order.request, new_variant=order.new_variant)
+        job = await _with_bar(studio, placed.job, settings.job_timeout_seconds)
+        await studio.deliver(job)
+        return results.video_result(job, now=studio.clock(), reused=placed.reused, waited=True)
+
+
+async def status(settings: Settings, generation_id: str, wait_seconds: float) -> VideoResult:
+    async with open_studio(settings) as studio:
+        job = await studio.look_up(generation_id)
+        job = await (_with_bar(studio, job, wait_seconds) if wait_seconds else studio.refresh(job))
+        await studio.deliver(job)
+        return results.video_result(job, now=studio.clock(), waited=wait_seconds > 0)
+
+
+async def page(settings: Settings, status: str | None, limit: int, cursor: str | None) -> VideoList:
+    async with open_studio(settings, watching=False) as studio:
+        found = await studio.page([State(status)] if status else [], limit=limit, cursor=cursor)
+        return results.video_list(found.jobs, found.cursor, found.spent_today_usd, settings.daily_budget_usd)
+
+
+async def show(settings: Settings, generation_id: str, pictures: Pictures) -> str:
+    """Return the file's facts; copy its pictures where asked.
+
+    Raises:
+        InvalidRequest: there is no finished video of this id.
+    """
+    async with open_studio(settings, watching=False) as studio:
+        job = await studio.known(generation_id)
+        result = results.video_result(job, now=studio.clock())
+        if result.video is None or job.video is None:
+            raise InvalidRequest(f"There is nothing to show yet. {results.summary(result)}")
+        for made, target in (
+            (await studio.sheet(job), pictures.sheet),
+            (await studio.preview(job), pictures.preview),
+        ):
+            if target is not None and made is not None:
+                shutil.copyfile(made, target)
+        if pictures.gif is not None:
+            await media.gif(job.video.path, pictures.gif)
+        return "\n".join(_facts(job, result))
+
+
+def _facts(job: Job, result: VideoResult) -> list[str]:
+    video = result.video
+    if video is None or job.video is None:
+        return []
+    return [
+        video.path,
+        results.facts(video),
+        f"sound: {job.video.sound}",
+        f"sha256: {video.sha256}",
+        f"prompt: {result.prompt or 'not known'}",
+        f"cost: {results.cost(result)}",
+        *(f"note: {warning}" for warning in result.warnings),
+    ]
+
+
+async def _confirm(studio: Studio, order: Order) -> None:
+    limit, price = studio.settings.confirm_above_usd, studio.estimate_usd(order.request)
+    if order.confirmed or limit is None or price <= limit:
+        return
+    question = f"This video costs about ${price:.2f}. Order it?"
+    if not sys.stdin.isatty() or not click.confirm(question, err=True):
+        raise NotConfirmed(
+            f"Not ordered: it costs about ${price:.2f}, more than VEO_MCP_CONFIRM_ABOVE_USD (${limit:.2f}). Nothing was"
+            " sent or charged. --yes orders without asking."
+        )
+
+
+async def _with_bar(studio: Studio, job: Job, seconds: float) -> Job:
+    """Show how far the job probably is; the bar is full when the file is there, never before."""
+    usual = await studio.usual_seconds(job)
+    with click.progressbar(length=1000, file=sys.stderr, show_percent=False, show_eta=False, width=30) as bar:
+        async for latest in studio.follow(job, seconds):
+            job, now = latest, studio.clock()
+            bar.label = results.progress_message(job, usual, now)
+            share = 1.0 if job.state is State.COMPLETED else min(job.elapsed_seconds(now) / (usual * 1.05), 0.98)
+            bar.update(max(0, int(share * 1000) - bar.pos))
+            bar.render_progress()
+            if job.state is State.OVERDUE:
+                break
+    return job

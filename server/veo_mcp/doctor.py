@@ -1,0 +1,112 @@
+"""Looks for what is wrong and says how to mend it. No network unless asked."""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import httpx2
+
+from veo_mcp import __version__
+from veo_mcp.errors import SettingsError, VeoError
+from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings
+from veo_mcp.store import Database, Store
+from veo_mcp.wiring import database_address, open_client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    ok: bool
+    what: str
+    said: str
+
+    @property
+    def line(self) -> str:
+        return f"{'ok     ' if self.ok else 'PROBLEM'} {self.what:<9} {self.said}"
+
+
+async def examine(environ: Mapping[str, str], *, online: bool = False) -> list[Finding]:
+    findings = list(_versions())
+    try:
+        settings = Settings.from_environment(environ)
+    except SettingsError as error:
+        return [*findings, Finding(ok=False, what="settings", said=str(error))]
+    findings += [_key(settings, environ), _address(settings)]
+    findings += [_folder("home", settings.home, "VEO_MCP_HOME")]
+    findings += [_folder("videos", settings.output_dir, "VEO_MCP_OUTPUT_DIR")]
+    findings += [await _ledger(settings)]
+    return [*findings, *(await _service(settings) if online else [])]
+
+
+def _versions() -> Iterator[Finding]:
+    python_ok = sys.version_info >= (3, 11)
+    said = f"veo-mcp {__version__}, Python {platform.python_version()}, {platform.system()}"
+    yield Finding(ok=python_ok, what="program", said=said if python_ok else f"{said}: Python 3.11 or newer is needed")
+    try:
+        parts = ", ".join(f"{name} {version(name)}" for name in ("mcp", "httpx2", "av", "pydantic"))
+        yield Finding(ok=True, what="packages", said=parts)
+    except PackageNotFoundError as error:
+        yield Finding(ok=False, what="packages", said=f"{error.name} is missing: reinstall veo-mcp")
+
+
+def _key(settings: Settings, environ: Mapping[str, str]) -> Finding:
+    name = next((name for name in NAMES["api_key"] if environ.get(name, "").strip()), None)
+    if settings.backend == "sandbox":
+        why = "VEO_MCP_BACKEND=sandbox" if settings.backend_choice == "sandbox" else "no key is set"
+        return Finding(
+            ok=True, what="backend", said=f"sandbox ({why}): nothing is charged; AIMLAPI_API_KEY gives real videos"
+        )
+    if settings.api_key is None:
+        return Finding(ok=False, what="key", said="VEO_MCP_BACKEND is aimlapi but AIMLAPI_API_KEY is not set")
+    return Finding(ok=True, what="key", said=f"from {name}, {len(settings.api_key.get_secret_value())} characters")
+
+
+def _address(settings: Settings) -> Finding:
+    own = "" if settings.base_url == DEFAULT_BASE_URL else f" (not the usual {DEFAULT_BASE_URL})"
+    return Finding(ok=True, what="address", said=f"{settings.base_url}{own}, model {settings.model}")
+
+
+def _folder(what: str, folder: Path, setting: str) -> Finding:
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return Finding(ok=True, what=what, said=f"{folder}{'' if nearest == folder else ' (made at first use)'}")
+    return Finding(ok=False, what=what, said=f"{folder} cannot be written: mend {nearest} or set {setting}")
+
+
+async def _ledger(settings: Settings) -> Finding:
+    address = database_address(settings)
+    shown = "VEO_MCP_DATABASE_URL" if settings.database_url else str(address)
+    if isinstance(address, Path) and not address.exists():
+        return Finding(ok=True, what="ledger", said=f"{shown} (made at first use)")
+    store = Store(Database(address))
+    try:
+        jobs = await store.page([], limit=1)
+        return Finding(ok=True, what="ledger", said=f"{shown}, {'with' if jobs else 'without'} jobs")
+    except VeoError as error:
+        return Finding(ok=False, what="ledger", said=str(error))
+    finally:
+        await store.close()
+
+
+async def _service(settings: Settings) -> list[Finding]:
+    """Make the free calls and compare with what the contract says."""
+    if settings.backend == "sandbox":
+        return [Finding(ok=True, what="service", said="not asked: the sandbox needs no network")]
+    async with httpx2.AsyncClient() as http:
+        client = open_client(settings, http)
+        findings: list[Finding] = []
+        try:
+            models = await client.models()
+            ok = settings.model in models
+            said = f"{settings.model} is {'' if ok else 'NOT '}among the {len(models)} on offer"
+            said += "" if ok else ": set VEO_MCP_MODEL"
+            findings.append(Finding(ok=ok, what="models", said=said))
+            balance = await client.balance_usd()
+            said = "the answer has no current_balance, unlike documented" if balance is None else f"${balance:.2f}"
+            findings.append(Finding(ok=balance is not None and balance > 0, what="balance", said=said))
+        except VeoError as error:
+            findings.append(Finding(ok=False, what="service", said=str(error)))
+        return findings

@@ -1,0 +1,136 @@
+"""The one tree of errors.
+
+VeoError
+├── SettingsError            a setting cannot be used
+├── InvalidRequest           refused here, before anything was sent
+├── BudgetExceeded           would pass VEO_MCP_DAILY_BUDGET_USD
+├── NotConfirmed             the user declined, or could not be asked
+├── UnknownGeneration        neither the ledger nor upstream has the id
+├── LedgerError              the database is locked, full or gone
+├── UpstreamError            what the API, or the way to it, said
+│   ├── NotSent              no connection: nothing left this machine
+│   ├── Refused              4xx: a clear no, nothing was charged
+│   │   ├── BadRequest       400
+│   │   ├── Unauthorized     401
+│   │   ├── Forbidden        402, 403: credits, limits, permissions
+│   │   └── NotFound         404
+│   ├── Busy                 429, 503: a clear "not now", with retry_after
+│   └── OutcomeUnknown       5xx, a cut connection, no answer, an unreadable one
+└── ArtifactError            the finished file could not be brought home
+    ├── LinkExpired          the result link no longer works: ask for a fresh one
+    ├── DownloadFailed       network or server trouble: try again
+    ├── BadFile              what came is not a whole video
+    └── NotSaved             this machine's disk or folder is the trouble
+
+Messages are written for whoever reads them, a model or a person: what happened, what to do.
+"""
+
+import re
+
+QUOTE_CHARACTERS = 300
+_KEY = re.compile(r"(?i)(bearer\s+)\S+|\bsk-[\w-]{8,}|([?&](?:key|token|api_key)=)[^&\s]+")
+
+
+def quoted(text: str) -> str:
+    """Return upstream's words fit to be passed on: on one line, without keys, at most 300 characters."""
+    words = _KEY.sub(lambda found: f"{found[1] or found[2] or ''}[removed]", " ".join(text.split()))
+    return words if len(words) <= QUOTE_CHARACTERS else words[: QUOTE_CHARACTERS - 1] + "…"
+
+
+class VeoError(Exception):
+    """Any failure that this package raises on purpose."""
+
+    name = "error"
+
+
+class SettingsError(VeoError):
+    name = "settings"
+
+
+class InvalidRequest(VeoError):
+    name = "invalid_request"
+
+
+class BudgetExceeded(VeoError):
+    name = "budget_exceeded"
+
+
+class NotConfirmed(VeoError):
+    name = "not_confirmed"
+
+
+class UnknownGeneration(VeoError):
+    name = "unknown_generation"
+
+
+class LedgerError(VeoError):
+    name = "ledger"
+
+
+class UpstreamError(VeoError):
+    """What the API, or the way to it, said; `said` is upstream's own message, quoted and capped."""
+
+    name = "upstream"
+
+    def __init__(self, message: str, *, said: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.said = quoted(said)
+        self.status = status
+
+
+class NotSent(UpstreamError):
+    name = "unreachable"
+
+
+class Refused(UpstreamError):
+    name = "refused"
+
+
+class BadRequest(Refused):
+    name = "bad_request"
+
+
+class Unauthorized(Refused):
+    name = "unauthorized"
+
+
+class Forbidden(Refused):
+    name = "forbidden"
+
+
+class NotFound(Refused):
+    name = "not_found"
+
+
+class Busy(UpstreamError):
+    """A clear "not now"; `retry_after` is in seconds, None where upstream named none."""
+
+    name = "busy"
+
+    def __init__(self, message: str, *, said: str = "", status: int, retry_after: float | None) -> None:
+        super().__init__(message, said=said, status=status)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(UpstreamError):
+    name = "outcome_unknown"
+
+
+class ArtifactError(VeoError):
+    name = "artifact"
+
+
+class LinkExpired(ArtifactError):
+    name = "link_expired"
+
+
+class DownloadFailed(ArtifactError):
+    name = "download_failed"
+
+
+class BadFile(ArtifactError):
+    name = "bad_file"
+
+
+class NotSaved(ArtifactError):
+    name = "not_saved"

@@ -1,0 +1,113 @@
+"""Brings a generated video home: download, look inside, keep."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from veo_mcp import media
+from veo_mcp.artifacts import Artifacts, Fetched
+from veo_mcp.errors import ArtifactError, BadFile, NotSaved
+from veo_mcp.jobs import Artifact, Failure, Job
+
+logger = logging.getLogger(__name__)
+
+PAID = "The video is paid and upstream may still have it: get_video_status tries again, free of charge."
+
+
+class Fetching:
+    def __init__(
+        self, artifacts: Artifacts, previews: Path, *, owner: str, clock: Callable[[], datetime], pause: float
+    ) -> None:
+        self._artifacts = artifacts
+        self._previews = previews
+        self._owner = owner
+        self._clock = clock
+        self._pause = pause
+
+    def previews_of(self, job: Job) -> Path:
+        """Return the folder of the job's contact sheet and preview."""
+        return self._previews / job.id
+
+    async def fetch(self, job: Job) -> Job:
+        """Return the job completed, or failed because the file is damaged or cannot be kept.
+
+        Raises:
+            LinkExpired, DownloadFailed, BadFile: a fresh link may help.
+        """
+        name = job.file_name()
+        try:
+            part = await self._artifacts.download(job.url or "", name, owner=self._owner, pause=self._pause)
+            if damage := media.check_container(part):
+                return await self._damaged(job, part, damage)
+            inspection = await media.inspect(part, into=self.previews_of(job))
+            if inspection.facts is None or inspection.damage:
+                return await self._damaged(job, part, inspection.damage or "it could not be inspected")
+            fetched = await self._artifacts.keep(part, name)
+        except NotSaved as error:
+            return job.failed(
+                Failure(name=error.name, message=str(error), charged="yes", recoverable=True), at=self._clock()
+            )
+        finally:
+            await self._artifacts.discard(name, owner=self._owner)
+        logger.info("%s: saved as %s", job.id, fetched.path)
+        facts = inspection.facts
+        return job.ready(_artifact(fetched, facts), warnings=_warnings(job, facts), at=self._clock())
+
+    async def picture(self, job: Job, name: str) -> Path | None:
+        """Return `sheet.jpg` or `preview.webp` of a completed job's file; made anew only where it is gone.
+
+        Raises:
+            NotSaved: the video's file is gone.
+        """
+        picture = self.previews_of(job) / name
+        path = job.video.path if job.video else None
+        if path is None or not path.exists():
+            raise NotSaved(f"The file {path} is gone. get_video_status fetches it again while upstream has it.")
+        if not picture.exists():
+            await media.inspect(path, into=self.previews_of(job))
+        return picture if picture.exists() else None
+
+    async def _damaged(self, job: Job, part: Path, damage: str) -> Job:
+        kept = await self._artifacts.keep_damaged(part, job.file_name())
+        message = f"What upstream delivered is not a whole video: {damage}. It is kept as {kept}. {PAID}"
+        return job.failed(
+            Failure(name="damaged_file", message=message, charged="yes", recoverable=True), at=self._clock()
+        )
+
+
+def given_up(job: Job, error: ArtifactError, *, at: datetime) -> Job:
+    """Fail the job after the last try; its handle still brings the file home while upstream has it."""
+    advice = "Upstream charged for it; nothing is ordered again by itself." if isinstance(error, BadFile) else ""
+    message = " ".join(part for part in (str(error), advice, PAID) if part)
+    return job.failed(Failure(name=error.name, message=message, charged="yes", recoverable=True), at=at)
+
+
+def _artifact(fetched: Fetched, facts: media.Facts) -> Artifact:
+    return Artifact(
+        path=fetched.path,
+        size_bytes=fetched.size_bytes,
+        sha256=fetched.sha256,
+        duration_seconds=facts.duration_seconds,
+        width=facts.width,
+        height=facts.height,
+        fps=facts.fps,
+        has_audio=facts.has_audio,
+        loudness_lufs=facts.loudness_lufs,
+        sound=media.sound_in_words(facts),
+    )
+
+
+def _warnings(job: Job, facts: media.Facts) -> tuple[str, ...]:
+    if job.request is None:
+        return ()
+    ordered = job.request
+    return tuple(
+        media.differences(
+            facts,
+            duration=ordered.duration,
+            resolution=ordered.resolution,
+            aspect_ratio=ordered.aspect_ratio,
+            generate_audio=ordered.generate_audio,
+        )
+    )

@@ -1,0 +1,90 @@
+"""From a tool call's arguments to an order that may be placed: checked, and confirmed where the person wants that."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
+from pydantic import BaseModel, Field
+
+from veo_mcp.api import (
+    AspectRatio,
+    AutoFix,
+    Duration,
+    EnhancePrompt,
+    GenerateAudio,
+    NegativePrompt,
+    Prompt,
+    Resolution,
+    Seed,
+    VideoRequest,
+)
+from veo_mcp.errors import NotConfirmed
+from veo_mcp.studio import Studio
+
+StudioContext = Context[Studio]
+
+
+def studio_of(ctx: StudioContext) -> Studio:
+    return ctx.request_context.lifespan_context
+
+
+async def ordered(
+    prompt: Prompt,
+    aspect_ratio: AspectRatio | None,
+    duration: Duration | None,
+    resolution: Resolution | None,
+    negative_prompt: NegativePrompt | None,
+    enhance_prompt: EnhancePrompt | None,
+    generate_audio: GenerateAudio | None,
+    seed: Seed | None,
+    auto_fix: AutoFix | None,
+) -> VideoRequest:
+    """Put the arguments, which the SDK has checked one by one, into one request."""
+    return VideoRequest(
+        prompt=prompt,
+        aspect_ratio=aspect_ratio,
+        duration=duration,
+        resolution=resolution,
+        negative_prompt=negative_prompt,
+        enhance_prompt=enhance_prompt,
+        generate_audio=generate_audio,
+        seed=seed,
+        auto_fix=auto_fix,
+    )
+
+
+Ordered = Annotated[VideoRequest, Resolve(ordered)]
+
+
+class Approval(BaseModel):
+    approve: bool = Field(description="Order this video?")
+
+
+async def confirm(ctx: StudioContext, request: Ordered, new_variant: bool) -> Approval | Elicit[Approval]:
+    """Ask the person, where VEO_MCP_CONFIRM_ABOVE_USD says so and the order would really be paid.
+
+    Raises:
+        NotConfirmed: the client has no way to ask.
+    """
+    studio = studio_of(ctx)
+    limit, price = studio.settings.confirm_above_usd, studio.estimate_usd(request)
+    if limit is None or price <= limit or (not new_variant and await studio.would_reuse(request)):
+        return Approval(approve=True)
+    sound = "with sound" if request.with_audio else "without sound"
+    what = f"A {request.seconds} s video {sound} at {request.resolution or '1080p'}"
+    capabilities = ctx.client_capabilities
+    if capabilities is None or capabilities.elicitation is None:
+        raise NotConfirmed(
+            f"Not ordered: {what[0].lower()}{what[1:]} costs about ${price:.2f}. VEO_MCP_CONFIRM_ABOVE_USD is"
+            f" ${limit:.2f}, and this client cannot ask the person. Nothing was sent or charged. Order a cheaper one"
+            " (shorter, without sound), or tell the person to raise that setting."
+        )
+    return Elicit(f"{what} costs about ${price:.2f}. Order it?", Approval)
+
+
+Confirmed = Annotated[ElicitationResult[Approval], Resolve(confirm)]
+
+
+def require(confirmed: ElicitationResult[Approval]) -> None:
+    """Raise NotConfirmed unless the person said yes."""
+    if not isinstance(confirmed, AcceptedElicitation) or not confirmed.data.approve:
+        raise NotConfirmed("Not ordered: the person declined. Nothing was sent or charged. Ask what to change.")

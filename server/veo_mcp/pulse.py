@@ -1,0 +1,33 @@
+"""Lets the waiters of a job know that something happened to it, and the watcher that somebody asked."""
+
+from collections import defaultdict
+
+import anyio
+
+
+class Pulse:
+    """Two bells per job, in this process only: `beat` rings for waiters, `poke` for the watcher."""
+
+    def __init__(self) -> None:
+        self._beats: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
+        self._pokes: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
+
+    def beat(self, job_id: str) -> None:
+        if (bell := self._beats.pop(job_id, None)) is not None:
+            bell.set()
+
+    def poke(self, job_id: str) -> None:
+        if (bell := self._pokes.pop(job_id, None)) is not None:
+            bell.set()
+
+    async def wait_for_beat(self, job_id: str, seconds: float) -> bool:
+        return await _rings(self._beats[job_id], seconds)
+
+    async def wait_for_poke(self, job_id: str, seconds: float) -> bool:
+        return await _rings(self._pokes[job_id], seconds)
+
+
+async def _rings(bell: anyio.Event, seconds: float) -> bool:
+    with anyio.move_on_after(seconds):
+        await bell.wait()
+    return bell.is_set()

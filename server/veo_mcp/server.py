@@ -1,0 +1,98 @@
+"""Puts everything on one MCPServer."""
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.caching import CacheHint
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.types import CallToolResult, InputRequiredResult
+from pydantic import ValidationError
+
+from veo_mcp import __version__, apps
+from veo_mcp.errors import VeoError
+from veo_mcp.refusals import explain
+from veo_mcp.settings import Settings
+from veo_mcp.studio import Studio
+from veo_mcp.tasks import Tasks
+from veo_mcp.tools import all_tools
+from veo_mcp.wiring import open_studio
+
+logger = logging.getLogger(__name__)
+
+INSTRUCTIONS = """\
+Makes short videos with sound (Veo 3.1 Fast; 4, 6 or 8 s). Each new video costs the user money: order once.
+generate_and_wait is the usual way. For several videos, call create_video for each, then get_video_status with \
+wait_seconds=50 until completed. When a wait ends first, do what next_step says instead of ordering again. \
+Always tell the user the file's path. list_videos finds everything ordered before; view_video lets you see a result."""
+
+Opening = Callable[[Settings], AbstractAsyncContextManager[Studio]]
+
+_DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
+
+
+class VeoServer(MCPServer[Studio]):
+    """The SDK's server with errors that a model can act on and unknown arguments refused."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Studio, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        tool = next((tool for tool in await self.list_tools() if tool.name == name), None)
+        if tool is not None:
+            _refuse_unknown(name, arguments, tool.input_schema.get("properties", {}))
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            raise _readable(name, error, {} if tool is None else tool.input_schema) from error
+
+
+def _refuse_unknown(name: str, arguments: dict[str, Any], allowed: dict[str, Any]) -> None:
+    unknown = sorted(set(arguments) - set(allowed))
+    if unknown:
+        names = ", ".join(repr(argument[:60]) for argument in unknown[:10])
+        raise ToolError(f"{name} has no argument {names}. It takes: {', '.join(allowed)}. Nothing was sent or charged.")
+
+
+def _readable(name: str, error: ToolError, schema: dict[str, Any]) -> ToolError:
+    """Say what went wrong in words for a model; leave out what only a programmer understands."""
+    cause = error.__cause__
+    if isinstance(cause, ValidationError):
+        return ToolError(f"{name}: {explain(cause, schema)} Nothing was sent or charged.")
+    if isinstance(cause, VeoError | ToolError) and not isinstance(cause, UnexpectedToolError):
+        return ToolError(str(cause))
+    if isinstance(error, UnexpectedToolError):
+        logger.error("%s failed", name, exc_info=cause)
+        return ToolError(
+            f"{name} failed inside the server ({type(cause).__name__}); its log on stderr has the details. What was"
+            " ordered goes on: list_videos shows it. Do not order the same video again before looking there."
+        )
+    return error
+
+
+def build_server(settings: Settings, *, opening: Opening = open_studio) -> VeoServer:
+    """Return the server. Opens nothing: the studio lives as long as the server runs."""
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[Studio]) -> AsyncGenerator[Studio]:
+        async with opening(settings) as studio:
+            yield studio
+
+    return VeoServer(
+        "veo-mcp",
+        title="Veo video",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        tools=all_tools(apps.PLAYER_META),
+        extensions=[apps.player(), Tasks()],
+        lifespan=lifespan,
+        log_level="WARNING",
+        cache_hints={
+            "tools/list": CacheHint(_DAY_MS, "public"),
+            "prompts/list": CacheHint(_DAY_MS, "public"),
+            "resources/templates/list": CacheHint(_DAY_MS, "public"),
+            "resources/read": CacheHint(0, "private"),
+        },
+    )

@@ -1,0 +1,131 @@
+"""Settings: one frozen object, read once from the environment."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import platformdirs
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from veo_mcp.errors import SettingsError
+
+Backend = Literal["aimlapi", "sandbox"]
+
+DEFAULT_BASE_URL = "https://api.aimlapi.com"
+DEFAULT_MODEL = "google/veo-3.1-t2v-fast"
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "api_key": ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_KEY"),
+    "base_url": ("AIMLAPI_BASE_URL", "AIML_API_BASE"),
+    "backend_choice": ("VEO_MCP_BACKEND",),
+    "model": ("VEO_MCP_MODEL",),
+    "home": ("VEO_MCP_HOME",),
+    "output_dir": ("VEO_MCP_OUTPUT_DIR",),
+    "database_url": ("VEO_MCP_DATABASE_URL",),
+    "poll_seconds": ("VEO_MCP_POLL_SECONDS",),
+    "job_timeout_seconds": ("VEO_MCP_JOB_TIMEOUT_SECONDS",),
+    "max_wait_seconds": ("VEO_MCP_MAX_WAIT_SECONDS",),
+    "daily_budget_usd": ("VEO_MCP_DAILY_BUDGET_USD",),
+    "confirm_above_usd": ("VEO_MCP_CONFIRM_ABOVE_USD",),
+    "usd_per_second": ("VEO_MCP_USD_PER_SECOND",),
+    "usd_per_second_audio": ("VEO_MCP_USD_PER_SECOND_AUDIO",),
+    "sandbox_seconds": ("VEO_MCP_SANDBOX_SECONDS",),
+}
+"""Each field's environment variables; the first that is set and not blank counts."""
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
+
+
+class Settings(BaseModel):
+    """Everything that can be set, each with its unit in its name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    api_key: SecretStr | None = Field(None, description="the AI/ML API key")
+    base_url: str = Field(DEFAULT_BASE_URL, description="the API's origin; a trailing /v1, /v2 or slash is stripped")
+    backend_choice: Literal["auto", "aimlapi", "sandbox"] = Field(
+        "auto", description="`aimlapi`, `sandbox`, or `auto`: aimlapi if there is a key, else the sandbox"
+    )
+    model: str = Field(DEFAULT_MODEL, description="the model's name at the API", min_length=1)
+    home: Folder = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("veo-mcp", appauthor=False)),
+        description="folder of the jobs database and previews",
+    )
+    output_dir: Folder = Field(
+        default_factory=lambda: Path(platformdirs.user_videos_dir()) / "veo-mcp",
+        description="folder of finished videos",
+    )
+    database_url: SecretStr | None = Field(None, description="`postgresql://…` instead of the SQLite file in the home")
+    poll_seconds: float | None = Field(
+        None, description="fixed seconds between polls; unset: adaptive", ge=0.05, le=600
+    )
+    job_timeout_seconds: float = Field(1000, description="seconds after which a job is `overdue`", gt=0)
+    max_wait_seconds: float | None = Field(None, description="longest seconds that one tool call waits", ge=0)
+    daily_budget_usd: float | None = Field(None, description="refuse what would pass this sum per UTC day", ge=0)
+    confirm_above_usd: float | None = Field(None, description="ask the user before a video that costs more", ge=0)
+    usd_per_second: float = Field(0.13, description="price estimate without sound", ge=0)
+    usd_per_second_audio: float = Field(0.195, description="price estimate with sound", ge=0)
+    sandbox_seconds: float = Field(6, description="least seconds that a sandbox generation takes", ge=0)
+
+    @field_validator("base_url")
+    @classmethod
+    def _only_the_origin(cls, url: str) -> str:
+        url = url.strip().rstrip("/").removesuffix("/v1").removesuffix("/v2").rstrip("/")
+        if not url.startswith(("http://", "https://")) or len(url.split("://", 1)[1]) == 0:
+            raise ValueError("must begin with http:// or https://")
+        return url
+
+    @field_validator("database_url")
+    @classmethod
+    def _only_postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://; leave it unset for the SQLite file")
+        return url
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings.
+
+        Raises:
+            SettingsError: a value cannot be used; names the variable and what is allowed, never the value.
+        """
+        environ = os.environ if environ is None else environ
+        found: dict[str, Any] = {}
+        for field, names in NAMES.items():
+            value = next((environ[name].strip() for name in names if environ.get(name, "").strip()), None)
+            if value is not None:
+                found[field] = value
+        try:
+            return cls(**found)
+        except ValidationError as error:
+            raise SettingsError("; ".join(_problem(e["loc"], e["msg"]) for e in error.errors())) from None
+
+    @property
+    def backend(self) -> Backend:
+        if self.backend_choice == "auto":
+            return "aimlapi" if self.api_key else "sandbox"
+        return self.backend_choice
+
+    @property
+    def account(self) -> str:
+        """Who pays, in a form that can be stored: jobs of another account are none of ours to poll."""
+        if self.backend == "sandbox":
+            return "sandbox"
+        key = self.api_key.get_secret_value() if self.api_key else ""
+        return "aimlapi-" + hashlib.sha256(f"{self.base_url}\n{key}".encode()).hexdigest()[:16]
+
+    def estimate_usd(self, seconds: int, *, audio: bool) -> float:
+        """Return what `seconds` of video will probably cost."""
+        return round(seconds * (self.usd_per_second_audio if audio else self.usd_per_second), 4)
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    name = NAMES.get(str(location[0]), (str(location[0]),))[0] if location else "settings"
+    return f"{name}: {message.removeprefix('Value error, ')}"

@@ -1,0 +1,11 @@
+"""The jobs table. SQL and nothing else: it writes rows and decides nothing.
+
+One SQL text serves SQLite and Postgres. Leases are counted by the database's own clock, so replicas need not agree on
+the time. `owner` is the process that looks after a job; every write but one is fenced by it. The one that is not is
+`accept`: whoever learns a paid id records it.
+"""
+
+from veo_mcp.store.database import Database
+from veo_mcp.store.jobs_table import Claimed, Store
+
+__all__ = ["Claimed", "Database", "Store"]

@@ -1,0 +1,160 @@
+"""One connection, used off the event loop: stdlib sqlite3 for a path, psycopg for a `postgresql://` address."""
+
+import importlib
+import logging
+import re
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from veo_mcp.errors import LedgerError, quoted
+from veo_mcp.store.schema import MIGRATIONS
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+
+class Execute(Protocol):
+    """Runs one statement and returns its rows."""
+
+    def __call__(self, sql: str, **values: Any) -> list[Row]: ...
+
+
+BUSY_SECONDS = 5.0
+"""How long a statement waits for another process's write before it is an error."""
+
+SQLITE_NOW = "((julianday('now') - 2440587.5) * 86400.0)"
+POSTGRES_NOW = "extract(epoch from clock_timestamp())::double precision"
+POSTGRES_LOCK = 7_366_104  # any constant of our own: replicas write one at a time, as SQLite's processes do
+
+
+class Database:
+    """Runs statements in one worker thread; opens at first use and again after a fault.
+
+    In the SQL, `NOW` stands for the database's clock in seconds since 1970 and `:name` for a parameter.
+    """
+
+    def __init__(self, address: Path | str) -> None:
+        self.address = address
+        self.is_postgres = isinstance(address, str)
+        self._connection: Any = None
+        self._limiter = anyio.CapacityLimiter(1)
+        self._faults: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
+
+    async def run(self, sql: str, **values: Any) -> list[Row]:
+        """Run one statement. Raises LedgerError as `transact` does."""
+        return await anyio.to_thread.run_sync(lambda: self._run(sql, values), limiter=self._limiter)
+
+    async def transact(self, work: Callable[[Execute], T]) -> T:
+        """Call `work` in the worker thread, inside one transaction that keeps other writers of the ledger out.
+
+        Raises:
+            LedgerError: the database is locked, full, gone or newer than this program; nothing was written.
+        """
+        return await anyio.to_thread.run_sync(self._transact, work, limiter=self._limiter)
+
+    async def close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._drop, limiter=self._limiter)
+
+    def _run(self, sql: str, values: dict[str, Any]) -> list[Row]:
+        with self._translated():
+            if self._connection is None:
+                self._open()
+            return self._execute(sql, **values)
+
+    def _transact(self, work: Callable[[Execute], T]) -> T:
+        with self._translated():
+            if self._connection is None:
+                self._open()
+            return self._transaction(work)
+
+    def _transaction(self, work: Callable[[Execute], T]) -> T:
+        self._execute("BEGIN" if self.is_postgres else "BEGIN IMMEDIATE")
+        try:
+            if self.is_postgres:
+                self._execute("SELECT pg_advisory_xact_lock(:lock)", lock=POSTGRES_LOCK)
+            result = work(self._execute)
+        except BaseException:
+            with suppress(*self._faults):
+                self._execute("ROLLBACK")
+            raise
+        self._execute("COMMIT")
+        return result
+
+    def _execute(self, sql: str, **values: Any) -> list[Row]:
+        sql = sql.replace("NOW", POSTGRES_NOW if self.is_postgres else SQLITE_NOW)
+        if self.is_postgres:
+            sql = re.sub(r"(?<!:):(\w+)", r"%(\1)s", sql)
+        cursor = self._connection.execute(sql, values)
+        if not cursor.description:
+            return []
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def _open(self) -> None:
+        self._connection = self._connect_postgres() if self.is_postgres else self._connect_sqlite()
+        try:
+            self._transaction(self._migrate)
+        except BaseException:
+            self._drop()
+            raise
+
+    def _connect_sqlite(self) -> sqlite3.Connection:
+        path = Path(self.address)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+    def _connect_postgres(self) -> Any:
+        try:
+            psycopg = importlib.import_module("psycopg")
+        except ImportError as error:
+            raise LedgerError("VEO_MCP_DATABASE_URL needs the extra: pip install 'veo-mcp[postgres]'.") from error
+        self._faults = (psycopg.Error, OSError)
+        return psycopg.connect(self.address, autocommit=True, connect_timeout=5)
+
+    def _migrate(self, execute: Execute) -> None:
+        execute("CREATE TABLE IF NOT EXISTS schema_version(version INTEGER NOT NULL)")
+        rows = execute("SELECT version FROM schema_version")
+        version = rows[0]["version"] if rows else 0
+        if version > len(MIGRATIONS):
+            raise LedgerError(
+                f"The jobs database has schema {version}; this veo-mcp knows {len(MIGRATIONS)}. Upgrade veo-mcp."
+            )
+        for migration in MIGRATIONS[version:]:
+            for sql in migration:
+                execute(sql)
+        if version != len(MIGRATIONS):
+            execute("DELETE FROM schema_version")
+            execute("INSERT INTO schema_version(version) VALUES(:version)", version=len(MIGRATIONS))
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        try:
+            yield
+        except LedgerError:
+            raise
+        except self._faults as error:
+            busy = "locked" in str(error)
+            if not busy:
+                self._drop()
+            place = "at VEO_MCP_DATABASE_URL" if self.is_postgres else str(self.address)
+            why = "is locked by another process" if busy else f"cannot be used ({quoted(str(error))})"
+            advice = "Try again." if busy else "`veo-mcp doctor` says what is wrong."
+            raise LedgerError(f"The jobs database {place} {why}. {advice}") from error
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with suppress(*self._faults):
+                self._connection.close()
+            self._connection = None

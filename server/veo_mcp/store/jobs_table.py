@@ -1,0 +1,203 @@
+"""What is asked of the jobs table."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from veo_mcp.jobs import ACTIVE, Job, State
+from veo_mcp.store.database import Database, Execute, Row
+from veo_mcp.store.rows import COLUMNS, from_row, to_row
+
+_IN_FLIGHT = "state IN ({})".format(", ".join(f"'{state}'" for state in sorted(ACTIVE)))
+_SPENT = f"""SELECT COALESCE(SUM(COALESCE(cost_usd, estimate_usd, 0)), 0) AS usd FROM jobs
+    WHERE backend = :backend AND (created_at >= :since OR {_IN_FLIGHT})"""
+_INSERT = "INSERT INTO jobs({}, claim, owner, lease_until) VALUES({}, :claim, :owner, NOW + :lease)".format(
+    ", ".join(COLUMNS), ", ".join(f":{column}" for column in COLUMNS)
+)
+_CHANGING = (
+    "state", "generation_id", "url", "video", "failure", "warnings", "note", "cost_usd", "finished_at",
+)  # fmt: skip
+_SAVE = "UPDATE jobs SET {} WHERE id = :id AND owner = :owner RETURNING id".format(
+    ", ".join(f"{column} = :{column}" for column in _CHANGING)
+)
+_FREE = "(owner IS NULL OR lease_until < NOW)"
+_RANK = "(CASE WHEN state = 'unknown' THEN 1 ELSE 0 END)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """`job` is the one to look at, just inserted or already there; None where the sum allowed would be passed."""
+
+    job: Job | None
+    is_new: bool
+    spent_usd: float
+
+
+class Store:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def _rows(self, sql: str, **values: Any) -> list[Row]:
+        return await self._database.run(sql, **values)
+
+    async def _jobs(self, sql: str, **values: Any) -> list[Job]:
+        return [from_row(row) for row in await self._rows(sql, **values)]
+
+    async def _job(self, sql: str, **values: Any) -> Job | None:
+        return next(iter(await self._jobs(sql, **values)), None)
+
+    # Orders: who may pay, and for what
+
+    async def claim(
+        self, job: Job, *, owner: str, lease: float, since: datetime, limit_usd: float | None, anew: bool
+    ) -> Claimed:
+        """Insert the job, unless its fingerprint is claimed already or the sum since `since` would pass the limit.
+
+        One transaction: of all processes on this database exactly one is told `is_new`. `anew` never finds an earlier
+        job; it takes the claim from it, so that the same request later finds the newest.
+        """
+
+        def work(execute: Execute) -> Claimed:
+            standing = [] if anew else execute("SELECT * FROM jobs WHERE claim = :claim", claim=job.fingerprint)
+            spent = float(execute(_SPENT, backend=job.backend, since=since.timestamp())[0]["usd"])
+            if standing:
+                return Claimed(job=from_row(standing[0]), is_new=False, spent_usd=spent)
+            if limit_usd is not None and spent + (job.estimate_usd or 0) > limit_usd + 1e-9:
+                return Claimed(job=None, is_new=False, spent_usd=spent)
+            execute("UPDATE jobs SET claim = NULL WHERE claim = :claim", claim=job.fingerprint)
+            execute(_INSERT, **to_row(job), claim=job.fingerprint, owner=owner, lease=lease)
+            return Claimed(job=job, is_new=True, spent_usd=spent)
+
+        return await self._database.transact(work)
+
+    async def claimed(self, fingerprint: str) -> Job | None:
+        """Return the job that an order of this fingerprint would be answered with."""
+        return await self._job("SELECT * FROM jobs WHERE claim = :claim", claim=fingerprint)
+
+    async def adopt(self, job: Job, *, owner: str, lease: float) -> Job:
+        """Insert a job whose id came from elsewhere, or return the one that has it."""
+        insert = f"{_INSERT} ON CONFLICT(account, generation_id) DO NOTHING"
+
+        def work(execute: Execute) -> Job:
+            execute(insert, **to_row(job), claim=None, owner=owner, lease=lease)
+            where = "account = :account AND generation_id = :generation_id"
+            rows = execute(f"SELECT * FROM jobs WHERE {where}", account=job.account, generation_id=job.generation_id)
+            return from_row(rows[0])
+
+        return await self._database.transact(work)
+
+    async def begin_sending(self, job: Job, *, owner: str, at: datetime) -> bool:
+        """Mark that the paid call is about to leave; whoever gets True sends it, and nobody ever again."""
+        sql = "UPDATE jobs SET sent_at = :at WHERE id = :id AND owner = :owner AND sent_at IS NULL RETURNING id"
+        return bool(await self._rows(sql, id=job.id, owner=owner, at=at.timestamp()))
+
+    async def not_sent(self, job: Job, *, owner: str) -> None:
+        """Take the mark back: the call did not leave, or was refused without a charge."""
+        await self._rows("UPDATE jobs SET sent_at = NULL WHERE id = :id AND owner = :owner", id=job.id, owner=owner)
+
+    async def accept(self, job: Job, *, owner: str, lease: float) -> None:
+        """Record the id that upstream gave, whoever owns the job by now: a paid id is never dropped."""
+        sql = """UPDATE jobs SET state = :state, generation_id = :generation_id, cost_usd = :cost_usd, failure = NULL,
+            finished_at = NULL, owner = :owner, lease_until = NOW + :lease WHERE id = :id AND generation_id IS NULL"""
+        row = to_row(job)
+        kept = {name: row[name] for name in ("id", "state", "generation_id", "cost_usd")}
+        await self._rows(sql, **kept, owner=owner, lease=lease)
+
+    # Watching: who looks after a job
+
+    async def save(self, job: Job, *, owner: str, release_claim: bool = False) -> bool:
+        """Write the job if it is still the owner's; a settled job is let go of. False: somebody took it over."""
+
+        def work(execute: Execute) -> bool:
+            if not execute(_SAVE, **to_row(job), owner=owner):
+                return False
+            if not job.is_active:
+                execute("UPDATE jobs SET owner = NULL, lease_until = NULL WHERE id = :id", id=job.id)
+            if release_claim:
+                execute("UPDATE jobs SET claim = NULL WHERE id = :id", id=job.id)
+            return True
+
+        return await self._database.transact(work)
+
+    async def beat(self, job_ids: Collection[str], *, owner: str, lease: float) -> None:
+        """Renew the owner's leases of these jobs. Jobs that nobody tends run out, whoever owns them."""
+        if job_ids:
+            names, values = _listed(job_ids)
+            sql = f"UPDATE jobs SET lease_until = NOW + :lease WHERE owner = :owner AND id IN ({names})"
+            await self._rows(sql, owner=owner, lease=lease, **values)
+
+    async def take_over(self, *, account: str, owner: str, lease: float) -> list[Job]:
+        """Take every job under way whose owner's lease has run out, or that has none."""
+        sql = f"""UPDATE jobs SET owner = :owner, lease_until = NOW + :lease
+            WHERE account = :account AND {_IN_FLIGHT} AND {_FREE} RETURNING *"""
+        return await self._jobs(sql, account=account, owner=owner, lease=lease)
+
+    async def take(self, job: Job, *, owner: str, lease: float) -> bool:
+        """Take one job, settled or not, unless somebody is looking after it."""
+        sql = f"""UPDATE jobs SET owner = :owner, lease_until = NOW + :lease
+            WHERE id = :id AND state = :state AND {_FREE} RETURNING id"""
+        return bool(await self._rows(sql, id=job.id, state=job.state.value, owner=owner, lease=lease))
+
+    async def let_go(self, *, owner: str) -> None:
+        """Give up all leases, so that the next process need not wait for them to run out."""
+        await self._rows("UPDATE jobs SET owner = NULL, lease_until = NULL WHERE owner = :owner", owner=owner)
+
+    # Reading
+
+    async def get(self, handle: str) -> Job | None:
+        """Return the job by our id or by upstream's."""
+        sql = "SELECT * FROM jobs WHERE id = :handle OR generation_id = :handle ORDER BY created_at DESC LIMIT 1"
+        return await self._job(sql, handle=handle)
+
+    async def page(self, states: Collection[State], limit: int, after: str | None = None) -> list[Job]:
+        """Return jobs, those of unknown outcome first, then the newest; `after` is the id of the last one seen."""
+        names, values = _listed(sorted(states))
+        where = f"state IN ({names})" if states else "1 = 1"
+        if after is not None:
+            key = f"({_RANK}, created_at, id)"
+            where += f" AND {key} < (SELECT {_RANK}, created_at, id FROM jobs WHERE id = :after)"
+            values["after"] = after
+        sql = f"SELECT * FROM jobs WHERE {where} ORDER BY {_RANK} DESC, created_at DESC, id DESC LIMIT :limit"
+        return await self._jobs(sql, limit=limit, **values)
+
+    async def spent(self, backend: str, since: datetime) -> float:
+        """Return the dollars spent since then plus what is under way; unknown outcomes count as spent."""
+        return float((await self._rows(_SPENT, backend=backend, since=since.timestamp()))[0]["usd"])
+
+    async def durations(self, kind: str, limit: int = 20) -> list[float]:
+        """Return how many seconds the latest finished jobs of a kind took."""
+        sql = """SELECT finished_at - created_at AS seconds FROM jobs
+            WHERE kind = :kind AND state = 'completed' AND fingerprint IS NOT NULL
+            ORDER BY finished_at DESC LIMIT :limit"""
+        return [float(row["seconds"]) for row in await self._rows(sql, kind=kind, limit=limit)]
+
+    async def deliver(self, job: Job, *, at: datetime) -> None:
+        """Note that a caller has been handed the outcome: the same request orders a new video from here on."""
+        sql = "UPDATE jobs SET delivered_at = :at, claim = NULL WHERE id = :id AND delivered_at IS NULL"
+        await self._rows(sql, id=job.id, at=at.timestamp())
+
+    # Tasks: a client's handle on a job, good in any process and after a restart
+
+    async def add_task(self, task_id: str, job: Job, *, at: datetime) -> None:
+        sql = "INSERT INTO tasks(id, job_id, created_at) VALUES(:id, :job_id, :at)"
+        await self._rows(sql, id=task_id, job_id=job.id, at=at.timestamp())
+
+    async def task(self, task_id: str) -> tuple[Job, bool] | None:
+        """Return the task's job and whether the client has stopped waiting for it."""
+        sql = "SELECT jobs.*, cancelled_at FROM tasks JOIN jobs ON jobs.id = job_id WHERE tasks.id = :id"
+        rows = await self._rows(sql, id=task_id)
+        return (from_row(rows[0]), rows[0]["cancelled_at"] is not None) if rows else None
+
+    async def cancel_task(self, task_id: str, *, at: datetime) -> None:
+        sql = "UPDATE tasks SET cancelled_at = :at WHERE id = :id AND cancelled_at IS NULL"
+        await self._rows(sql, id=task_id, at=at.timestamp())
+
+
+def _listed(items: Collection[str]) -> tuple[str, dict[str, str]]:
+    """Return the names and values for `IN (…)`."""
+    values = {f"item{n}": str(item) for n, item in enumerate(items)}
+    return ", ".join(f":{name}" for name in values), values

@@ -1,0 +1,79 @@
+"""A job as a row, and back."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from veo_mcp.api import VideoRequest
+from veo_mcp.jobs import Artifact, Failure, Job, State
+
+COLUMNS = (
+    "id", "fingerprint", "account", "backend", "model", "kind", "request", "state", "generation_id", "url", "video",
+    "failure", "warnings", "note", "estimate_usd", "cost_usd", "created_at", "sent_at", "finished_at", "delivered_at",
+)  # fmt: skip
+
+
+def to_row(job: Job) -> dict[str, Any]:
+    video = None if job.video is None else {**asdict(job.video), "path": str(job.video.path)}
+    return {
+        "id": job.id,
+        "fingerprint": job.fingerprint,
+        "account": job.account,
+        "backend": job.backend,
+        "model": job.model,
+        "kind": job.kind,
+        "request": None if job.request is None else job.request.model_dump_json(exclude_none=True),
+        "state": job.state.value,
+        "generation_id": job.generation_id,
+        "url": job.url,
+        "video": None if video is None else json.dumps(video),
+        "failure": None if job.failure is None else json.dumps(asdict(job.failure)),
+        "warnings": json.dumps(job.warnings),
+        "note": job.note,
+        "estimate_usd": job.estimate_usd,
+        "cost_usd": job.cost_usd,
+        "created_at": job.created_at.timestamp(),
+        "sent_at": _seconds(job.sent_at),
+        "finished_at": _seconds(job.finished_at),
+        "delivered_at": _seconds(job.delivered_at),
+    }
+
+
+def from_row(row: dict[str, Any]) -> Job:
+    return Job(
+        id=row["id"],
+        fingerprint=row["fingerprint"],
+        account=row["account"],
+        backend=row["backend"],
+        model=row["model"],
+        request=None if row["request"] is None else VideoRequest.model_validate_json(row["request"]),
+        state=State(row["state"]),
+        generation_id=row["generation_id"],
+        url=row["url"],
+        video=None if row["video"] is None else _video(row["video"]),
+        failure=None if row["failure"] is None else Failure(**json.loads(row["failure"])),
+        warnings=tuple(json.loads(row["warnings"])),
+        note=row["note"],
+        estimate_usd=row["estimate_usd"],
+        cost_usd=row["cost_usd"],
+        created_at=datetime.fromtimestamp(row["created_at"], UTC),
+        sent_at=_time(row["sent_at"]),
+        finished_at=_time(row["finished_at"]),
+        delivered_at=_time(row["delivered_at"]),
+    )
+
+
+def _video(text: str) -> Artifact:
+    fields: dict[str, Any] = json.loads(text)
+    fields["path"] = Path(fields["path"])
+    return Artifact(**fields)
+
+
+def _seconds(time: datetime | None) -> float | None:
+    return None if time is None else time.timestamp()
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,227 @@
+"""The one object that every surface talks to: submit, look up, follow, list."""
+
+import statistics
+import time
+from collections.abc import AsyncGenerator, Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from veo_mcp.api import VideoRequest
+from veo_mcp.client import VeoClient
+from veo_mcp.errors import BudgetExceeded, NotFound, UnknownGeneration
+from veo_mcp.fetching import Fetching
+from veo_mcp.jobs import Job, State, new_job_id
+from veo_mcp.pulse import Pulse
+from veo_mcp.settings import Settings
+from veo_mcp.store import Store
+from veo_mcp.watcher import Watcher
+
+USUAL_SECONDS = {"aimlapi": 75.0, "sandbox": 15.0}
+"""Until jobs of a kind have finished here. 75: AI/ML API's docs speak of about a minute."""
+
+CHECK_SECONDS = 1.0
+"""How often a waiter looks at a job that another process tends."""
+
+REPORT_SECONDS = 5.0
+"""The longest that a follower hears nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    job: Job
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    jobs: list[Job]
+    cursor: str | None
+    spent_today_usd: float
+
+
+@dataclass(kw_only=True)
+class Studio:
+    settings: Settings
+    store: Store
+    client: VeoClient
+    watcher: Watcher
+    fetching: Fetching
+    pulse: Pulse
+    clock: Callable[[], datetime]
+
+    def estimate_usd(self, request: VideoRequest) -> float:
+        return self.settings.estimate_usd(request.seconds, audio=request.with_audio)
+
+    async def would_reuse(self, request: VideoRequest) -> bool:
+        """Say whether this order would be answered with a job that is there already, free of charge."""
+        return await self.store.claimed(self._fingerprint(request)) is not None
+
+    async def submit(self, request: VideoRequest, *, new_variant: bool = False) -> Order:
+        """Order a video, or hand back the identical order that is under way or was never delivered.
+
+        Returns as soon as the order is in the ledger and its paid call is on its way.
+
+        Raises:
+            BudgetExceeded: nothing was sent.
+            LedgerError: nothing was sent.
+        """
+        job = Job(
+            id=new_job_id(),
+            account=self.settings.account,
+            backend=self.settings.backend,
+            model=self.settings.model,
+            request=request,
+            fingerprint=self._fingerprint(request),
+            state=State.SUBMITTING,
+            created_at=self.clock(),
+            estimate_usd=self.estimate_usd(request),
+        )
+        limit = self.settings.daily_budget_usd
+        claimed = await self.store.claim(
+            job, owner=self.watcher.owner, lease=self.watcher.pace.lease, since=self._midnight(), limit_usd=limit,
+            anew=new_variant,
+        )  # fmt: skip
+        if claimed.job is None:
+            raise BudgetExceeded(_over_budget(job, claimed.spent_usd, limit or 0))
+        if not claimed.is_new:
+            return Order(job=await self._revived(claimed.job), reused=True)
+        self.watcher.watch(job)
+        await self.watcher.announce(job)
+        return Order(job=job, reused=False)
+
+    async def look_up(self, handle: str) -> Job:
+        """Return the job by our id or upstream's; an id that was never seen here is asked for upstream and adopted.
+
+        Raises:
+            UnknownGeneration: upstream does not know it either.
+            UpstreamError: upstream could not be asked.
+        """
+        job = await self.store.get(handle)
+        if job is None:
+            return await self._adopt(handle)
+        return await self._revived(job)
+
+    async def refresh(self, job: Job) -> Job:
+        """Have upstream asked now, where this process tends the job; return what is known then."""
+        if job.is_active and self.watcher.is_tending(job):
+            self.pulse.poke(job.id)
+            await self.pulse.wait_for_beat(job.id, 10)
+        return await self.store.get(job.id) or job
+
+    async def follow(self, job: Job, seconds: float) -> AsyncGenerator[Job]:
+        """Yield the job now, at every poll and change, and every few seconds, until it settles or time is up."""
+        end = time.monotonic() + seconds
+        yield job
+        heard = time.monotonic()
+        while not job.is_settled and (left := end - time.monotonic()) > 0:
+            rang = await self.pulse.wait_for_beat(job.id, min(CHECK_SECONDS, left))
+            now = await self.store.get(job.id) or job
+            if rang or now != job or time.monotonic() - heard >= REPORT_SECONDS:
+                heard = time.monotonic()
+                yield now
+            job = now
+
+    async def wait(self, job: Job, seconds: float) -> Job:
+        """Return the job once it is settled or time is up."""
+        async for latest in self.follow(job, seconds):
+            job = latest
+        return job
+
+    async def wait_until_sent(self, job: Job, seconds: float) -> Job:
+        """Return the job once the paid call is answered, or time is up."""
+        end = time.monotonic() + seconds
+        while job.state is State.SUBMITTING and (left := end - time.monotonic()) > 0:
+            await self.pulse.wait_for_beat(job.id, min(CHECK_SECONDS, left))
+            job = await self.store.get(job.id) or job
+        return job
+
+    async def deliver(self, job: Job) -> None:
+        """Note that a caller holds the outcome, so that the same request orders a new video from here on.
+
+        Not where money may be gone and no video is here: asking again must not pay again.
+        """
+        done = job.state is State.COMPLETED or (job.failure is not None and job.failure.charged == "no")
+        if done and job.delivered_at is None:
+            await self.store.deliver(job, at=self.clock())
+
+    async def page(self, states: Collection[State] = (), *, limit: int = 20, cursor: str | None = None) -> Page:
+        """Return jobs, those of unknown outcome first, then newest first. `cursor` comes from the page before."""
+        jobs = await self.store.page(states, limit + 1, cursor)
+        more = len(jobs) > limit
+        return Page(
+            jobs=jobs[:limit],
+            cursor=jobs[limit - 1].id if more else None,
+            spent_today_usd=await self.store.spent(self.settings.backend, self._midnight()),
+        )
+
+    async def usual_seconds(self, job: Job) -> float:
+        """Return the median time of the latest finished jobs of this kind, or a documented guess."""
+        seconds = await self.store.durations(job.kind)
+        return statistics.median(seconds) if seconds else USUAL_SECONDS.get(job.backend, 75.0)
+
+    async def known(self, job_id: str) -> Job:
+        """Return a job that is in the ledger.
+
+        Raises:
+            UnknownGeneration: it is not.
+        """
+        job = await self.store.get(job_id)
+        if job is None:
+            raise UnknownGeneration(f"There is no job {job_id!r} in the ledger.")
+        return job
+
+    async def sheet(self, job: Job) -> Path | None:
+        """Return the contact sheet of a completed job's file, made once."""
+        return await self.fetching.picture(job, "sheet.jpg")
+
+    async def preview(self, job: Job) -> Path | None:
+        """Return the animated preview of a completed job's file, made once."""
+        return await self.fetching.picture(job, "preview.webp")
+
+    async def _revived(self, job: Job) -> Job:
+        """Fetch a paid file again where there is none, free of charge; leave everything else as it is."""
+        if job.account != self.settings.account:
+            return job
+        gone = job.state is State.COMPLETED and job.video is not None and not job.video.path.exists()
+        return await self.watcher.retake(job) if gone or job.can_be_fetched else job
+
+    async def _adopt(self, handle: str) -> Job:
+        try:
+            generation = await self.client.retrieve(handle)
+        except NotFound as error:
+            raise UnknownGeneration(
+                f"There is no generation {handle!r}, neither in the ledger nor upstream. list_videos shows all."
+            ) from error
+        if generation.word == "unknown" and not generation.id:
+            raise UnknownGeneration(f"Upstream does not know {handle!r}. list_videos shows what there is.")
+        job = Job(
+            id=new_job_id(),
+            account=self.settings.account,
+            backend=self.settings.backend,
+            model=self.settings.model,
+            request=None,
+            state=State.QUEUED,
+            generation_id=handle,
+            created_at=self.clock(),
+            cost_usd=generation.cost_usd,
+        )
+        adopted = await self.store.adopt(job, owner=self.watcher.owner, lease=self.watcher.pace.lease)
+        if adopted.id == job.id:
+            self.watcher.watch(adopted)
+            await self.watcher.announce(adopted)
+        return adopted
+
+    def _fingerprint(self, request: VideoRequest) -> str:
+        return request.fingerprint(self.settings.model, self.settings.account)
+
+    def _midnight(self) -> datetime:
+        return self.clock().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _over_budget(job: Job, spent: float, limit: float) -> str:
+    return (
+        f"Not ordered: this video costs about ${job.estimate_usd:.2f}; ${spent:.2f} of today's budget of ${limit:.2f}"
+        " is spent or under way. Nothing was sent or charged. A shorter video or one without sound costs less; the"
+        " person can raise VEO_MCP_DAILY_BUDGET_USD; the day ends at 00:00 UTC."
+    )

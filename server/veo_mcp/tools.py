@@ -1,0 +1,197 @@
+"""The five tools. A tool's docstring is what the model reads."""
+
+import base64
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import anyio
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
+from pydantic import Field
+
+from veo_mcp import results
+from veo_mcp.answers import answer, task_answer, wants_task
+from veo_mcp.api import (
+    AspectRatio,
+    AutoFix,
+    Duration,
+    EnhancePrompt,
+    GenerateAudio,
+    NegativePrompt,
+    Prompt,
+    Resolution,
+    Seed,
+)
+from veo_mcp.errors import InvalidRequest
+from veo_mcp.hosts import default_wait
+from veo_mcp.jobs import Job, State
+from veo_mcp.ordering import Confirmed, Ordered, StudioContext, require, studio_of
+from veo_mcp.progress import Progress
+from veo_mcp.results import VideoList, VideoResult
+from veo_mcp.schemas import of_arguments, of_results, outline
+from veo_mcp.studio import Studio
+
+SEND_SECONDS = 45.0
+"""The longest that `create_video` waits for the paid call's answer: hosts end calls at 60 seconds."""
+
+NewVariant = Annotated[bool, Field(description="Pay for another take of an identical request")]
+GenerationId = Annotated[str, Field(min_length=1, max_length=512, description="From create_video or list_videos")]
+
+
+async def create_video(
+    ctx: StudioContext,
+    request: Ordered,
+    confirmed: Confirmed,
+    prompt: Prompt,
+    aspect_ratio: AspectRatio | None = None,
+    duration: Duration | None = None,
+    resolution: Resolution | None = None,
+    negative_prompt: NegativePrompt | None = None,
+    enhance_prompt: EnhancePrompt | None = None,
+    generate_audio: GenerateAudio | None = None,
+    seed: Seed | None = None,
+    auto_fix: AutoFix | None = None,
+    new_variant: NewVariant = False,
+) -> Annotated[CallToolResult, VideoResult]:
+    """Order a video with sound (Veo 3.1 Fast) and return at once; get_video_status follows it.
+
+    Costs money. An identical order that is under way or undelivered is handed back, not paid again.
+    """
+    require(confirmed)
+    studio = studio_of(ctx)
+    order = await studio.submit(request, new_variant=new_variant)
+    job = await studio.wait_until_sent(order.job, SEND_SECONDS)
+    return await _handed_over(studio, job, reused=order.reused)
+
+
+async def get_video_status(
+    ctx: StudioContext,
+    generation_id: GenerationId,
+    wait_seconds: Annotated[float, Field(ge=0, le=50, description="Wait so long for the video")] = 0,
+) -> Annotated[CallToolResult, VideoResult]:
+    """Say how a video is doing and where its file is. Free. Also adopts ids that were ordered elsewhere."""
+    studio = studio_of(ctx)
+    job = await studio.look_up(generation_id)
+    job = await (_waited(ctx, job, wait_seconds) if wait_seconds else studio.refresh(job))
+    return await _handed_over(studio, job, waited=wait_seconds > 0)
+
+
+async def generate_and_wait(
+    ctx: StudioContext,
+    request: Ordered,
+    confirmed: Confirmed,
+    prompt: Prompt,
+    aspect_ratio: AspectRatio | None = None,
+    duration: Duration | None = None,
+    resolution: Resolution | None = None,
+    negative_prompt: NegativePrompt | None = None,
+    enhance_prompt: EnhancePrompt | None = None,
+    generate_audio: GenerateAudio | None = None,
+    seed: Seed | None = None,
+    auto_fix: AutoFix | None = None,
+    new_variant: NewVariant = False,
+    max_wait_seconds: Annotated[float | None, Field(ge=0, le=3600, description="Default: what this host bears")] = None,
+) -> Annotated[CallToolResult, VideoResult]:
+    """Order a video as create_video does, wait with progress, and return the saved file.
+
+    Takes 1 to 6 minutes. If the wait ends first, the video goes on and the result names the next call.
+    """
+    require(confirmed)
+    studio = studio_of(ctx)
+    order = await studio.submit(request, new_variant=new_variant)
+    if not order.job.is_settled and wants_task(ctx):
+        return task_answer(studio, order.job)
+    job = await _waited(ctx, order.job, _wait_seconds(ctx, max_wait_seconds))
+    return await _handed_over(studio, job, reused=order.reused, waited=True)
+
+
+async def list_videos(
+    ctx: StudioContext,
+    status: results.Status | None = None,
+    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Field(description="From the page before")] = None,
+) -> Annotated[CallToolResult, VideoList]:
+    """List videos, newest first, with today's spending and the budget. Free."""
+    studio = studio_of(ctx)
+    page = await studio.page([State(status)] if status else [], limit=limit, cursor=cursor)
+    listed = results.video_list(page.jobs, page.cursor, page.spent_today_usd, studio.settings.daily_budget_usd)
+    text = TextContent(type="text", text=results.table(listed))
+    return CallToolResult(content=[text], structured_content=listed.model_dump(mode="json"))
+
+
+async def view_video(ctx: StudioContext, generation_id: GenerationId) -> CallToolResult:
+    """Show a finished video: nine frames as one picture, and its sound in words. Hosts with apps play it."""
+    studio = studio_of(ctx)
+    job = await studio.look_up(generation_id)
+    result = results.video_result(job, now=studio.clock())
+    if job.state is not State.COMPLETED or job.video is None:
+        raise InvalidRequest(f"There is nothing to see yet: {results.summary(result)}")
+    sheet = await studio.sheet(job)
+    await studio.deliver(job)
+    content: list[ContentBlock] = [TextContent(type="text", text=results.caption(result, job.video.sound))]
+    if sheet is not None:
+        picture = base64.b64encode(await anyio.Path(sheet).read_bytes()).decode()
+        content.append(ImageContent(type="image", data=picture, mime_type="image/jpeg"))
+    return CallToolResult(content=content)
+
+
+def _wait_seconds(ctx: StudioContext, asked: float | None) -> float:
+    """Return how long this call waits: the caller's figure or the host's, below VEO_MCP_MAX_WAIT_SECONDS."""
+    limit = studio_of(ctx).settings.max_wait_seconds
+    if asked is None:
+        asked = _host_bears(ctx) if limit is None else limit
+    return asked if limit is None else min(asked, limit)
+
+
+def _host_bears(ctx: StudioContext) -> float:
+    client, meta = ctx.session.client_params, ctx.request_context.meta
+    return default_wait(
+        client.client_info.name if client else None,
+        over_http=ctx.headers is not None,
+        shows_progress=meta is not None and meta.get("progress_token") is not None,
+    )
+
+
+async def _waited(ctx: StudioContext, job: Job, seconds: float) -> Job:
+    """Follow the job with progress until it settles or time is up; being cancelled ends only the waiting."""
+    studio = studio_of(ctx)
+    usual = await studio.usual_seconds(job)
+    progress = Progress(ctx.report_progress, usual)
+    async for latest in studio.follow(job, seconds):
+        job, now = latest, studio.clock()
+        message = results.progress_message(job, usual, now)
+        tell = progress.done if job.state is State.COMPLETED else progress.so_far
+        await tell(job.elapsed_seconds(now), message)
+    return job
+
+
+async def _handed_over(studio: Studio, job: Job, *, reused: bool = False, waited: bool = False) -> CallToolResult:
+    handed = answer(studio, job, reused=reused, waited=waited)
+    await studio.deliver(job)
+    return handed
+
+
+_ORDERS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
+_ASKS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=True)
+_READS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+
+
+def all_tools(player: dict[str, Any]) -> list[Tool]:
+    """Return the tools; `player` is the metadata that binds a tool to the player app."""
+    return [
+        _tool(create_video, "Create video", _ORDERS),
+        _tool(get_video_status, "Video status", _ASKS),
+        _tool(generate_and_wait, "Generate video and wait", _ORDERS, player),
+        _tool(list_videos, "List videos", _READS),
+        _tool(view_video, "View video", _ASKS, player),
+    ]
+
+
+def _tool(fn: Callable[..., Any], title: str, hints: ToolAnnotations, meta: dict[str, Any] | None = None) -> Tool:
+    tool = Tool.from_function(fn, title=title, description=inspect.getdoc(fn), annotations=hints, meta=meta)
+    tool.parameters = of_arguments(tool.parameters)
+    if tool.fn_metadata.output_schema is not None:
+        shorten = of_results if fn is get_video_status else outline
+        tool.fn_metadata.output_schema = shorten(tool.fn_metadata.output_schema)
+    return tool

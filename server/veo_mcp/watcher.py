@@ -1,0 +1,269 @@
+"""Looks after jobs until each ends in a checked file or a stated failure.
+
+Every process has one watcher. It beats for the jobs that it owns, takes over those whose owner has gone, and steps each
+through paying, polling and fetching. Anybody may repeat any of that for free, except the paid call.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+import anyio
+import anyio.abc
+
+from veo_mcp.api import Generation
+from veo_mcp.client import VeoClient
+from veo_mcp.errors import ArtifactError, BadFile, LedgerError, LinkExpired, NotFound, UpstreamError
+from veo_mcp.fetching import PAID, Fetching, given_up
+from veo_mcp.jobs import Failure, Job, State
+from veo_mcp.payer import Payer, interrupted
+from veo_mcp.pulse import Pulse
+from veo_mcp.store import Store
+
+logger = logging.getLogger(__name__)
+
+OVERDUE_POLL_SECONDS = 30.0
+GIVE_UP_SECONDS = 48 * 3600.0
+"""Google deletes results after two days; nothing comes of asking longer."""
+
+FETCH_ATTEMPTS = 6
+BAD_FILE_ATTEMPTS = 3
+NO_LINK_POLLS = 5
+
+
+Listener = Callable[[Job], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long things take, in seconds."""
+
+    fixed_poll: float | None = None
+    job_timeout: float = 1000
+    lease: float = 20
+    beat: float = 5
+    retry: float = 1
+
+    def until_next_poll(self, job: Job, elapsed: float) -> float:
+        """Ask often while the job is young, every ten seconds later, seldom when it is overdue."""
+        if self.fixed_poll is not None:
+            return self.fixed_poll
+        if job.state is State.OVERDUE:
+            return OVERDUE_POLL_SECONDS
+        return min(max(elapsed / 8, 2.0), 10.0)
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What a job's own task remembers between steps."""
+
+    taken_over: bool = False
+    fetches: int = 0
+    without_link: int = 0
+    polled: bool = False
+
+
+@dataclass(kw_only=True)
+class Watcher:
+    store: Store
+    client: VeoClient
+    payer: Payer
+    fetching: Fetching
+    pulse: Pulse
+    account: str
+    owner: str
+    pace: Pace
+    clock: Callable[[], datetime]
+    listeners: list[Listener] = field(default_factory=list[Listener])
+    _tending: set[str] = field(default_factory=set[str])
+    _tasks: anyio.abc.TaskGroup | None = None
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Beat, take over and tend until cancelled; then let go of what is not finished."""
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                task_status.started()
+                try:
+                    await self._beat_for_ever()
+                finally:
+                    self.payer.hurry()
+        finally:
+            with anyio.move_on_after(2, shield=True):
+                await self._let_go()
+
+    def watch(self, job: Job, *, taken_over: bool = False) -> None:
+        """Look after a job that this process owns."""
+        if self._tasks is not None and job.id not in self._tending:
+            self._tending.add(job.id)
+            self._tasks.start_soon(self._tend, job, _Tries(taken_over=taken_over))
+
+    def is_tending(self, job: Job) -> bool:
+        return job.id in self._tending
+
+    async def announce(self, job: Job) -> None:
+        """Tell the listeners that the job has changed."""
+        for listener in self.listeners:
+            await listener(job)
+
+    async def retake(self, job: Job) -> Job:
+        """Try again to bring home a paid video that could not be saved, or whose file is gone."""
+        if not await self.store.take(job, owner=self.owner, lease=self.pace.lease):
+            return await self.store.get(job.id) or job
+        again = job.move(State.DOWNLOADING if job.url else State.QUEUED, failure=None, note="fetching it again")
+        await self.store.save(again, owner=self.owner)
+        self.watch(again)
+        return again
+
+    async def _let_go(self) -> None:
+        try:
+            await self.store.let_go(owner=self.owner)
+        except LedgerError:
+            logger.warning("the ledger is out of reach; the leases run out by themselves")
+
+    async def _beat_for_ever(self) -> None:
+        last: float | None = None
+        while True:
+            began = time.time()
+            try:
+                await self.store.beat(self._tending, owner=self.owner, lease=self.pace.lease)
+                if last is None or began - last < 3 * self.pace.beat:
+                    await self._take_over()
+                else:
+                    logger.info("awake after %.0f s: others are given time to beat", began - last)
+            except LedgerError as error:
+                logger.warning("%s", error)
+            last = began
+            await anyio.sleep(self.pace.beat)
+
+    async def _take_over(self) -> None:
+        for job in await self.store.take_over(account=self.account, owner=self.owner, lease=self.pace.lease):
+            logger.info("%s: taken over while %s", job.id, job.state)
+            self.watch(job, taken_over=True)
+
+    async def _tend(self, job: Job, tries: _Tries) -> None:
+        """Step the job until it is settled or somebody else's."""
+        try:
+            while job.is_active:
+                try:
+                    stepped = await self._step(job, tries)
+                    if stepped != job and not await self._save(stepped):
+                        return
+                    job = stepped
+                except LedgerError as error:
+                    logger.warning("%s: %s", job.id, error)
+                    await anyio.sleep(self.pace.retry)
+                except Exception:
+                    logger.exception("%s: a step failed while %s", job.id, job.state)
+                    await anyio.sleep(self.pace.retry)
+                self.pulse.beat(job.id)
+        finally:
+            self._tending.discard(job.id)
+            self.pulse.beat(job.id)
+
+    async def _save(self, job: Job) -> bool:
+        free = job.failure is not None and job.failure.charged == "no"
+        if not await self.store.save(job, owner=self.owner, release_claim=free):
+            logger.info("%s: somebody else looks after it", job.id)
+            return False
+        logger.info("%s: %s", job.id, job.state)
+        await self.announce(job)
+        return True
+
+    async def _step(self, job: Job, tries: _Tries) -> Job:
+        match job.state:
+            case State.SUBMITTING:
+                if tries.taken_over or job.request is None:
+                    return interrupted(job, at=self.clock())
+                return await self.payer.pay(job, job.request)
+            case State.QUEUED | State.GENERATING | State.OVERDUE:
+                if tries.polled:
+                    pause = self.pace.until_next_poll(job, job.elapsed_seconds(self.clock()))
+                    await self.pulse.wait_for_poke(job.id, pause)
+                tries.polled = True
+                return await self._poll(job, tries)
+            case State.DOWNLOADING:
+                return await self._fetch(job, tries)
+            case State.COMPLETED | State.FAILED | State.UNKNOWN:
+                return job
+            case _:
+                assert_never(job.state)
+
+    async def _poll(self, job: Job, tries: _Tries) -> Job:
+        try:
+            generation = await self.client.retrieve(job.generation_id or "")
+        except UpstreamError as error:
+            logger.info("%s: a poll failed: %s", job.id, error)
+            return self._still_waiting(job, _trouble(error))
+        return self._heard(job, generation, tries)
+
+    def _heard(self, job: Job, generation: Generation, tries: _Tries) -> Job:
+        match generation.outcome:
+            case "failed":
+                failure = Failure(
+                    name=generation.error_name or "generation_failed", message=_why(generation), charged="no"
+                )
+                return job.failed(failure, at=self.clock())
+            case "succeeded" if generation.url:
+                return job.generated(generation.url)
+            case "succeeded":
+                tries.without_link += 1
+                if tries.without_link < NO_LINK_POLLS:
+                    return job.running(State.GENERATING, note="upstream says completed but gives no link yet")
+                message = f"Upstream says that the video is completed but gives no link to it. {PAID}"
+                return job.failed(
+                    Failure(name="no_link", message=message, charged="yes", recoverable=True), at=self.clock()
+                )
+            case "queued":
+                return self._still_waiting(job.running(State.QUEUED))
+            case "running":
+                return self._still_waiting(job.running(State.GENERATING))
+            case "odd":
+                return self._still_waiting(job, f"upstream says {generation.word[:40]!r}")
+            case _:
+                assert_never(generation.outcome)
+
+    def _still_waiting(self, job: Job, note: str = "") -> Job:
+        elapsed = job.elapsed_seconds(self.clock())
+        if elapsed < self.pace.job_timeout:
+            return job if job.note == note else job.running(job.state, note=note)
+        if elapsed < GIVE_UP_SECONDS:
+            return job if job.state is State.OVERDUE else job.overdue(note=note)
+        message = f"Upstream has said nothing final for two days. {PAID}"
+        failure = Failure(name="gave_up", message=message, charged="maybe", recoverable=True)
+        return job.failed(failure, at=self.clock())
+
+    async def _fetch(self, job: Job, tries: _Tries) -> Job:
+        try:
+            return await self.fetching.fetch(job)
+        except ArtifactError as error:
+            tries.fetches += 1
+            logger.warning("%s: %s", job.id, error)
+            if tries.fetches >= (BAD_FILE_ATTEMPTS if isinstance(error, BadFile) else FETCH_ATTEMPTS):
+                return given_up(job, error, at=self.clock())
+            await self._pause_before_fetching_again(job, error, tries)
+            return job.move(State.DOWNLOADING, url=await self._fresh_link(job), note=str(error))
+
+    async def _pause_before_fetching_again(self, job: Job, error: ArtifactError, tries: _Tries) -> None:
+        """A link that has expired is replaced at once; everything else gets more time each time."""
+        if not (isinstance(error, LinkExpired) and tries.fetches == 1):
+            await self.pulse.wait_for_poke(job.id, min(self.pace.retry * 2**tries.fetches, 30))
+
+    async def _fresh_link(self, job: Job) -> str | None:
+        try:
+            return (await self.client.retrieve(job.generation_id or "")).url or job.url
+        except UpstreamError:
+            return job.url
+
+
+def _trouble(error: UpstreamError) -> str:
+    if isinstance(error, NotFound):
+        return "upstream does not find the generation at the moment"
+    return str(error)
+
+
+def _why(generation: Generation) -> str:
+    said = generation.error_message or generation.word or "no reason given"
+    return f'The generation failed. The service said: "{said[:300]}" Failed generations are not charged.'

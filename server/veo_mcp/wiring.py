@@ -1,0 +1,94 @@
+"""The wiring: opens everything a studio needs, and closes it again."""
+
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import anyio
+import httpx2
+
+from veo_mcp.artifacts import Artifacts
+from veo_mcp.client import VeoClient
+from veo_mcp.fetching import Fetching
+from veo_mcp.jobs import utc_now
+from veo_mcp.payer import Payer
+from veo_mcp.pulse import Pulse
+from veo_mcp.settings import Settings
+from veo_mcp.store import Database, Store
+from veo_mcp.studio import Studio
+from veo_mcp.watcher import Pace, Watcher
+
+SANDBOX_ORIGIN = "http://sandbox.invalid"
+SANDBOX_KEY = "sandbox"
+
+
+@asynccontextmanager
+async def open_studio(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    pace: Pace | None = None,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    watching: bool = True,
+) -> AsyncGenerator[Studio]:
+    """Open the ledger, the way to the API and the watcher. Needs no network; nothing here is paid.
+
+    `transport` stands in for the network; with the sandbox as backend it is the sandbox itself, in this process.
+    `watching=False` only reads: jobs under way are left alone.
+    """
+    pace = pace or pace_of(settings)
+    owner = secrets.token_hex(8)
+    pulse = Pulse()
+    async with AsyncExitStack() as stack:
+        transport = transport or (_sandbox(settings) if settings.backend == "sandbox" else None)
+        http = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, trust_env=True))
+        store = Store(Database(database_address(settings)))
+        stack.push_async_callback(store.close)
+        client = open_client(settings, http)
+        fetching = Fetching(
+            Artifacts(http, settings.output_dir),
+            settings.home / "previews",
+            owner=owner,
+            clock=clock,
+            pause=pace.retry,
+        )
+        payer = Payer(store, client, owner=owner, lease=pace.lease, clock=clock, pause=pace.retry)
+        watcher = Watcher(
+            store=store, client=client, payer=payer, fetching=fetching, pulse=pulse, account=settings.account,
+            owner=owner, pace=pace, clock=clock,
+        )  # fmt: skip
+        studio = Studio(
+            settings=settings, store=store, client=client, watcher=watcher, fetching=fetching, pulse=pulse, clock=clock
+        )
+        if watching:
+            tasks = await stack.enter_async_context(anyio.create_task_group())
+            await tasks.start(watcher.run)
+            stack.callback(tasks.cancel_scope.cancel)
+        yield studio
+
+
+def open_client(settings: Settings, http: httpx2.AsyncClient) -> VeoClient:
+    """Return the client for the backend that the settings choose."""
+    if settings.backend == "sandbox":
+        return VeoClient(http, base_url=SANDBOX_ORIGIN, api_key=SANDBOX_KEY, model=settings.model)
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    return VeoClient(http, base_url=settings.base_url, api_key=key, model=settings.model)
+
+
+def pace_of(settings: Settings) -> Pace:
+    fixed = settings.poll_seconds
+    return Pace(fixed_poll=fixed, job_timeout=settings.job_timeout_seconds, retry=min(1.0, fixed or 1.0))
+
+
+def _sandbox(settings: Settings) -> httpx2.AsyncBaseTransport:
+    from veo_mcp.sandbox.app import build_app  # noqa: PLC0415  only who has no key needs it
+
+    return httpx2.ASGITransport(build_app(settings.home / "sandbox", seconds=settings.sandbox_seconds))
+
+
+def database_address(settings: Settings) -> Path | str:
+    """Return where the ledger is: a SQLite file, or a Postgres address."""
+    url = settings.database_url
+    return settings.home / "jobs.sqlite3" if url is None else url.get_secret_value()
