@@ -8,9 +8,7 @@ import sys
 from pathlib import Path
 
 from veo_mcp.media.facts import Inspection
-from veo_mcp.media.limits import confine
-
-NO_DECODER = 69
+from veo_mcp.media.limits import NO_DECODER, confine
 
 
 def main(task: str, video: str, target: str, seconds: str) -> int:

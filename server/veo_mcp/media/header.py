@@ -77,9 +77,9 @@ def _read(file: BinaryIO, size: int) -> Header:
     kinds = [part.kind for part in parts]
     if b"moov" not in kinds:
         raise Damaged("the file is cut short or was never finished: it has no index (moov)")
+    index = _read_part(file, parts[kinds.index(b"moov")], size)
     if b"mdat" not in kinds:
         raise Damaged("the file is cut short: it has no media data (mdat)")
-    index = _read_part(file, parts[kinds.index(b"moov")], size)
     tracks = _read_tracks(index)
     video = _check_tracks(tracks, fragmented=b"moof" in kinds)
     fragments = [read_fragment(_read_part(file, part, size), video.number) for part in parts if part.kind == b"moof"]

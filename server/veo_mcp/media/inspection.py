@@ -13,10 +13,10 @@ from veo_mcp.errors import BadFile
 from veo_mcp.media.boxes import Damaged
 from veo_mcp.media.facts import Inspection
 from veo_mcp.media.header import read_header
+from veo_mcp.media.limits import NO_DECODER
 
 logger = logging.getLogger(__name__)
 
-_NO_DECODER = 69
 _QUOTED_CHARACTERS = 500
 # The decoder sees what Python needs to start, and no key or database password.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
@@ -63,7 +63,7 @@ async def _run(task: str, path: Path, target: Path | None, seconds: float) -> In
 
 def _verdict(returncode: int, answer: bytes, complaints: bytes) -> Inspection:
     said = complaints.decode(errors="replace").strip()[-_QUOTED_CHARACTERS:]
-    if returncode == _NO_DECODER:
+    if returncode == NO_DECODER:
         raise RuntimeError(f"The video decoder cannot be loaded; reinstall veo-mcp. It said: {said}")
     if said:
         logger.warning("inspection: %s", said)

@@ -14,6 +14,9 @@ MAX_FILE_BYTES = 512 << 20
 CHILD_MEMORY_BYTES = 1_536 << 20
 CHILD_WRITE_BYTES = 64 << 20
 
+NO_DECODER = 69
+"""Exit code of a child whose decoder cannot be imported: no fault of the file."""
+
 
 def confine(cpu_seconds: float) -> None:
     """Cap this process's memory, CPU time and file size; Windows has no such limits, so there only the clock counts."""

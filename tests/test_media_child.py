@@ -1,0 +1,136 @@
+"""The process that decodes: whatever becomes of it, the parent has a verdict and nobody is left behind."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from media_files import video
+from veo_mcp.media import Inspection, inspect
+from veo_mcp.media.limits import NO_DECODER
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins for Python are shell scripts")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(video())
+    return path
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
+    """Let a shell script be the child."""
+    python = folder / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+
+
+@pytest.mark.parametrize(
+    ("script", "ending"),
+    [("kill -SEGV $$", "by signal 11"), ("kill -XCPU $$", "by signal 24"), ("exit 1", "with code 1")],
+)
+async def test_a_decoder_that_dies_is_a_verdict_on_the_file(
+    script: str, ending: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, tmp_path, script)
+    assert await inspect(path) == Inspection(damage=f"the file could not be inspected: the decoder ended {ending}")
+
+
+async def test_a_decoder_that_takes_too_long_is_ended(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
+    assert await inspect(path, seconds=0.5) == Inspection(damage="the file could not be inspected within 0.5 s")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+async def test_cancelling_an_inspection_ends_its_process(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lifeline = tmp_path / "lifeline"
+    os.mkfifo(lifeline)
+    stand_in(monkeypatch, tmp_path, f"exec > {lifeline}; echo started; exec sleep 15")
+    inspecting = anyio.CancelScope()
+
+    async def cancel_when_started() -> None:
+        pipe = await anyio.open_file(lifeline)
+        async with pipe:
+            assert await pipe.readline() == "started\n"
+            inspecting.cancel()
+            # The pipe ends when the last process that holds it is gone.
+            with anyio.fail_after(5):
+                assert await pipe.read() == ""
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(cancel_when_started)
+        with inspecting, anyio.fail_after(10):
+            await inspect(path)
+    assert inspecting.cancelled_caught
+
+
+async def test_a_decoder_that_is_not_installed_is_no_verdict_on_the_file(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, tmp_path, f"echo no module named av >&2; exit {NO_DECODER}")
+    with pytest.raises(RuntimeError, match="no module named av"):
+        await inspect(path)
+
+
+async def test_the_decoder_sees_no_key_and_not_the_protocol(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIMLAPI_API_KEY", "secret")
+    monkeypatch.setenv("VEO_MCP_DATABASE_URL", "secret")
+    stand_in(monkeypatch, tmp_path, f"env > {tmp_path}/env; cat > {tmp_path}/stdin; echo '{{}}'")
+    read, write = os.pipe()
+    kept = os.dup(0)
+    try:
+        os.dup2(read, 0)
+        os.write(write, b"the client's next request")
+        assert await inspect(path, seconds=20) == Inspection()
+        assert os.read(0, 100) == b"the client's next request"
+    finally:
+        os.dup2(kept, 0)
+        for descriptor in (kept, read, write):
+            os.close(descriptor)
+    assert (tmp_path / "stdin").read_bytes() == b""
+    assert "secret" not in (tmp_path / "env").read_text()
+
+
+async def test_modules_in_the_working_folder_are_not_imported(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "av.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    assert (await inspect(path)).damage is None
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
+def test_a_confined_process_gets_no_more_than_its_memory() -> None:
+    code = "from veo_mcp.media.limits import confine; confine(5); bytearray(1600 << 20)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    assert ran.stderr.splitlines()[-1] == "MemoryError"
+
+
+def test_a_confined_process_gets_no_more_than_its_time() -> None:
+    code = "from veo_mcp.media.limits import confine; confine(0.2)\nwhile True: pass"
+    ran = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603
+    assert ran.returncode < 0
+
+
+def test_what_a_library_prints_does_not_spoil_the_answer(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, os\natexit.register(os.write, 1, b'chatter')\n", encoding="utf-8"
+    )
+    command = f"{shlex.quote(sys.executable)} -m veo_mcp.media.child inspect {shlex.quote(str(path))} '' 30"
+    environment = {"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]}
+    ran = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True, env=environment)  # noqa: S603
+    assert Inspection.model_validate_json(ran.stdout).damage is None
+    assert b"chatter" in ran.stderr

@@ -1,0 +1,80 @@
+import subprocess
+import sys
+
+import pytest
+
+from veo_mcp.media import Facts, differences, sound_in_words
+
+AS_ORDERED = Facts(
+    duration_seconds=8.0,
+    width=1920,
+    height=1080,
+    fps=24.0,
+    video_codec="h264",
+    audio_codec="aac",
+    has_audio=True,
+    loudness_lufs=-18.2,
+    is_silent=False,
+    dark_share=0.0,
+    frozen_share=0.0,
+    declared_frames=192,
+    decoded_frames=192,
+    decode_errors=0,
+    faststart=True,
+)
+MUTE = {"has_audio": False, "audio_codec": None, "loudness_lufs": None, "is_silent": True}
+SILENT = {"loudness_lufs": -70.0, "is_silent": True}
+
+
+def test_a_video_as_ordered_differs_in_nothing() -> None:
+    assert differences(AS_ORDERED, duration=8, resolution="1080p", aspect_ratio="16:9", generate_audio=True) == []
+
+
+def test_nothing_is_said_about_fields_that_were_not_ordered() -> None:
+    short = AS_ORDERED.model_copy(update={"duration_seconds": 1.0, "width": 64, "height": 64, **MUTE})
+    assert differences(short, duration=None, resolution=None, aspect_ratio=None, generate_audio=None) == []
+
+
+def test_every_difference_is_a_sentence_with_what_was_asked_and_what_came() -> None:
+    other = AS_ORDERED.model_copy(update={"duration_seconds": 5.958, "width": 720, "height": 1280, **MUTE})
+    assert differences(other, duration=8, resolution="1080p", aspect_ratio="16:9", generate_audio=True) == [
+        "Asked for 8 s, got 5.96 s.",
+        "Asked for 1080p, got 720x1280.",
+        "Asked for 16:9, got 720x1280.",
+        "Asked for sound, got no sound track.",
+    ]
+
+
+def test_a_portrait_video_has_its_resolution_across() -> None:
+    portrait = AS_ORDERED.model_copy(update={"width": 1080, "height": 1920})
+    assert differences(portrait, duration=8, resolution="1080p", aspect_ratio="9:16", generate_audio=True) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "said"),
+    [
+        (SILENT, True, ["Asked for sound, got a silent sound track."]),
+        (SILENT, False, []),
+        (MUTE, False, []),
+        ({}, False, ["Asked for no sound, got sound at \N{MINUS SIGN}18 LUFS."]),
+    ],
+)
+def test_sound_is_judged_by_the_ear_not_by_the_track(change: dict[str, object], asked: bool, said: list[str]) -> None:
+    facts = AS_ORDERED.model_copy(update=change)
+    assert differences(facts, duration=None, resolution=None, aspect_ratio=None, generate_audio=asked) == said
+
+
+def test_values_that_this_version_does_not_know_are_not_judged() -> None:
+    assert differences(AS_ORDERED, duration=8, resolution="8k", aspect_ratio="auto", generate_audio=None) == []
+
+
+def test_sound_in_words() -> None:
+    assert sound_in_words(AS_ORDERED) == "\N{MINUS SIGN}18 LUFS"
+    assert sound_in_words(AS_ORDERED.model_copy(update=MUTE)) == "silent"
+    assert sound_in_words(AS_ORDERED.model_copy(update={"loudness_lufs": None})) == "unknown loudness"
+
+
+def test_importing_the_package_loads_no_decoder() -> None:
+    code = "import sys, veo_mcp.media; print({'av', 'numpy', 'PIL'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert ran.stdout == "set()\n"
