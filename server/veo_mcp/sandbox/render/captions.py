@@ -1,0 +1,133 @@
+"""What is written over the picture: the badge, the prompt in beats, the time."""
+
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+
+from veo_mcp.sandbox.render.layers import Sharp
+from veo_mcp.sandbox.render.lettering import Face, legible, plate
+from veo_mcp.sandbox.render.picture import Patch, Picture
+from veo_mcp.sandbox.render.shot import FPS
+from veo_mcp.sandbox.render.stage import Stage
+
+BADGE = "SANDBOX PREVIEW"
+_BADGE_NOTE = "  ·  local animatic, not a Veo render"
+
+_BEAT_SECONDS = 1.6
+_BEAT_LENGTH = 120
+_BEAT_LINES = 3
+_FADE_SECONDS = 0.25
+_CLAUSE_END = re.compile(r"(?<=[.;:!?,])\s+|(?<=[。，、！？；])|\s+(?=[—–])")
+
+
+def margin(stage: Stage) -> int:
+    return int(stage.unit * 0.045) & ~1
+
+
+def beats(text: str, seconds: float) -> list[str]:
+    """Cut the prompt into what can be read one after the other; what is too much ends in an ellipsis."""
+    most = max(1, int(seconds / _BEAT_SECONDS))
+    target = min(_BEAT_LENGTH, max(48, len(text) / most))
+    merged = [""]
+    for clause in _clauses(text[: _BEAT_LENGTH * (most + 1)]):
+        joined = f"{merged[-1]} {clause}".strip()
+        if len(joined) <= target:
+            merged[-1] = joined
+        else:
+            merged.append(clause)
+    found = [beat for beat in merged if beat]
+    is_cut = len(found) > most or len(text) > _BEAT_LENGTH * (most + 1)
+    return [*found[: most - 1], found[most - 1].rstrip(" .,;:") + " …"] if is_cut else found
+
+
+def _clauses(text: str) -> Iterable[str]:
+    for clause in _CLAUSE_END.split(text):
+        words = clause.split()
+        piece = ""
+        for word in words:
+            if piece and len(piece) + len(word) >= _BEAT_LENGTH:
+                yield piece
+                piece = ""
+            piece = f"{piece} {word}".strip()
+        if piece:
+            yield piece
+
+
+class Badge(Sharp):
+    """Says what this is, in every frame."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._margin = margin(stage)
+        face = Face(int(stage.unit * 0.021), "SemiBold")
+        self.patch = plate([BADGE + _BADGE_NOTE], face, padding=int(stage.unit * 0.014), box=0.62)
+
+    def draw(self, picture: Picture, t: float) -> None:  # noqa: ARG002
+        picture.lay(self.patch, self._margin, self._margin)
+
+
+class Subtitles(Sharp):
+    def __init__(self, stage: Stage) -> None:
+        self._margin = margin(stage)
+        self._padding = int(stage.unit * 0.02) & ~1
+        seconds = stage.shot.duration
+        texts = beats(legible(stage.text), seconds)
+        face = Face(int(stage.unit * (0.036 if stage.is_wide else 0.042)))
+        room = (stage.width - 2 * self._margin) * (0.64 if stage.is_wide else 1)
+        self._plates = [plate(_lines(text, face, room), face, padding=self._padding) for text in texts]
+        weights = [len(text) + 16 for text in texts]
+        cuts = [seconds * sum(weights[:i]) / sum(weights) for i in range(len(weights) + 1)] if weights else []
+        self._spans = list(pairwise(cuts))
+
+    def draw(self, picture: Picture, t: float) -> None:
+        for patch, (start, end) in zip(self._plates, self._spans, strict=True):
+            if start <= t < end:
+                is_last = (start, end) == self._spans[-1]
+                rise = min(1.0, (t - start + 1 / FPS) / _FADE_SECONDS)
+                fall = 1.0 if is_last else min(1.0, (end - t) / _FADE_SECONDS)
+                self._lay(picture, patch, min(rise, fall))
+
+    def _lay(self, picture: Picture, patch: Patch, opacity: float) -> None:
+        y = picture.height - self._margin - patch.height + self._padding
+        picture.lay(patch, self._margin - self._padding, y, opacity)
+
+
+def _lines(text: str, face: Face, width: float) -> list[str]:
+    lines = face.wrap(text, width)
+    return lines if len(lines) <= _BEAT_LINES else [*lines[: _BEAT_LINES - 1], lines[_BEAT_LINES - 1].rstrip() + " …"]
+
+
+class Timecode(Sharp):
+    """Seconds and frames in the corner, each digit in a cell of its own so that nothing jitters."""
+
+    def __init__(self, stage: Stage) -> None:
+        face = Face(int(stage.unit * 0.021))
+        self._margin, self._top = margin(stage), margin(stage) + int(stage.unit * 0.010)
+        self._cells = {char: plate([char], face, padding=4) for char in "0123456789:/s "}
+        self._advance = int(max(face.width(digit) for digit in "0123456789")) + 1
+        self._end = f"{stage.shot.duration:02d}:00"
+
+    def draw(self, picture: Picture, t: float) -> None:
+        frame = round(t * FPS)
+        text = f"{frame // FPS:02d}:{frame % FPS:02d} / {self._end}"
+        x = picture.width - self._margin - self._advance * len(text)
+        for char in text:
+            nudge = (self._advance - self._cells[char].width) // 2 + 1
+            picture.lay(self._cells[char], x + nudge, self._top)
+            x += self._advance
+
+
+class Progress(Sharp):
+    """A thin line along the lower edge."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._frames = stage.shot.frames
+        self._thickness = max(4, stage.unit // 240)
+
+    def draw(self, picture: Picture, t: float) -> None:
+        done = round(picture.width * (round(t * FPS) + 1) / self._frames)
+        line = picture.luma[-self._thickness :, :done]
+        line[:] = (line.astype("uint16") + 3 * 200) // 4
+
+
+def titles(stage: Stage) -> list[Sharp]:
+    return [Progress(stage), Timecode(stage), Subtitles(stage), Badge(stage)]

@@ -1,0 +1,112 @@
+"""Decide what is shown: a scene, what stands behind it, the weather, who is in it, the mood."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from veo_mcp.sandbox.render.layers import Depth, Layers
+from veo_mcp.sandbox.render.palette import Mood, named_moods, palette_for
+from veo_mcp.sandbox.render.part import Part, Scene, Subject, Weather
+from veo_mcp.sandbox.render.registry import scenes, subjects, weathers
+from veo_mcp.sandbox.render.shot import Shot
+from veo_mcp.sandbox.render.sky import Vignette, sky
+from veo_mcp.sandbox.render.stage import Stage
+from veo_mcp.sandbox.render.words import count, names, spell_out
+
+_FAST = "fast, rush*, quick*, racing, chase, speed*, sprint*, flying, hyperlapse, timelapse"
+_SLOW = "slow*, calm, gentle, serene, peaceful, quiet, still, tranquil"
+_LEFT = "left, leftward*, from the right"
+_MOST_SUBJECTS = 3
+_NOWHERE = "lights"
+
+P = TypeVar("P", bound=Part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """All that is in one shot."""
+
+    stage: Stage
+    scene: Scene
+    behind: tuple[Scene, ...]
+    weather: tuple[Weather, ...]
+    subjects: tuple[Subject, ...]
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """What is there to be heard; the loudest first."""
+        return (self.scene, *self.weather, *self.subjects)
+
+    def layers(self) -> Layers:
+        """From the back to the front."""
+        return sorted(self._layers(), key=lambda layer: layer[0])
+
+    def _layers(self) -> Layers:
+        if self.scene.horizon < 1:
+            yield from sky(self.stage)
+        for scene in self.behind:
+            yield from scene.backdrop(self.stage)
+        for part in self.parts:
+            yield from part.layers(self.stage)
+        yield Depth.LENS, Vignette(self.stage)
+
+
+def direct(shot: Shot) -> Production:
+    """Read the prompt, minus what the negative prompt names."""
+    text, unwanted = spell_out(shot.prompt), spell_out(shot.negative_prompt or "")
+    places = _places(text, unwanted)
+    scene = places[0]
+    stage = _stage(shot, text, unwanted, scene)
+    signs = frozenset({scene.name, stage.mood})
+    weather = () if scene.closed else tuple(_wanted(weathers(), text, unwanted, signs))
+    cast = [subject for subject in _wanted(subjects(), text, unwanted, signs) if subject.place in scene.offers]
+    cast = sorted(cast, key=lambda subject: -count(subject.words, text))[:_MOST_SUBJECTS]
+    return Production(
+        stage=replace(stage, parts=frozenset(part.name for part in (scene, *weather, *cast))),
+        scene=scene,
+        behind=tuple(places[1:]) if scene.horizon < 1 else (),
+        weather=weather,
+        subjects=tuple(cast),
+    )
+
+
+def _wanted(parts: Iterable[P], text: str, unwanted: str, signs: frozenset[str] = frozenset()) -> list[P]:
+    return [
+        part
+        for part in parts
+        if (names(part.words, text) or not signs.isdisjoint(part.implied_by)) and not names(part.words, unwanted)
+    ]
+
+
+def _places(text: str, unwanted: str) -> list[Scene]:
+    """The scenes that the text names, the one in front first; never none."""
+    found = _wanted(scenes(), text, unwanted)
+    if not found:
+        homes = [subject.home for subject in _wanted(subjects(), text, unwanted)] or [_NOWHERE]
+        return [scene for scene in scenes() if scene.name == homes[0]]
+    return sorted(found, key=lambda scene: (-count(scene.words, text), -scene.rank))
+
+
+def _stage(shot: Shot, text: str, unwanted: str, scene: Scene) -> Stage:
+    draft = Stage(
+        shot=shot,
+        text=text,
+        palette=palette_for(scene.moods[0], text),
+        mood=scene.moods[0],
+        parts=frozenset(),
+        horizon=scene.horizon,
+        floor=scene.floor,
+        pace=1.8 if names(_FAST, text) else 0.6 if names(_SLOW, text) else 1.0,
+        heading=-1 if names(_LEFT, text) else 1,
+    )
+    mood = _mood(draft, scene, unwanted)
+    return replace(draft, mood=mood, palette=palette_for(mood, text))
+
+
+def _mood(stage: Stage, scene: Scene, unwanted: str) -> Mood:
+    if scene.fixed_mood:
+        return scene.moods[0]
+    dropped = set(named_moods(unwanted))
+    named = [mood for mood in named_moods(stage.text) if mood not in dropped]
+    usual = [mood for mood in scene.moods if mood not in dropped] or [Mood.DAY]
+    return named[0] if named else usual[int(stage.dice("mood").integers(len(usual)))]

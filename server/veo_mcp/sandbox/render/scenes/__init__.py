@@ -1,0 +1,1 @@
+"""Places: one file each. A file declares `PART`, a `Scene`; its name is all the registration there is."""

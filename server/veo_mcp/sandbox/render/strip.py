@@ -1,0 +1,85 @@
+"""Silhouettes across the whole width that pan with the camera."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from veo_mcp.sandbox.render.layers import Sharp
+from veo_mcp.sandbox.render.palette import Colour
+from veo_mcp.sandbox.render.picture import Floats, Octets, Patch, Picture, column, overlap, to_yuv
+from veo_mcp.sandbox.render.shot import FPS
+from veo_mcp.sandbox.render.stage import Stage
+
+Shade = Callable[[Floats, Floats], None]
+"""Change a strip's planar RGB in place, given each pixel's depth in pixels below the outline."""
+
+
+class Strip(Sharp):
+    """A band that pans as a whole: blended where it is open, copied where it is solid to the picture's lower edge."""
+
+    def __init__(self, stage: Stage, rgb: Floats, cover: Floats, *, top: int, pan: float) -> None:
+        """Take what `room_for` the pan has made wide enough; `top` is an even row of the picture."""
+        self._stage = stage
+        self._speed, self._travel = _pan(stage, pan)
+        self._top = top
+        self._edge, self._solid = _split(rgb, cover)
+
+    def draw(self, picture: Picture, t: float) -> None:
+        moved = self._speed * t * FPS
+        offset = int(moved if self._stage.heading > 0 else self._travel - 2 - moved)
+        picture.lay(self._edge, -offset, self._top)
+        start = self._top + self._edge.height
+        for i, plane in enumerate(picture.planes):
+            shift = 1 if i else 0
+            rows, from_rows = overlap(plane.shape[0], len(self._solid[i]), start >> shift)
+            left = offset >> shift
+            plane[rows] = self._solid[i][from_rows, left : left + plane.shape[1]]
+
+
+def room_for(stage: Stage, pan: float) -> int:
+    """Say how wide a strip is that pans so far, in pixels."""
+    return stage.width + _pan(stage, pan)[1]
+
+
+def land(
+    stage: Stage,
+    outline: Callable[[int], Floats],
+    *,
+    base: float,
+    rise: float,
+    top: Colour,
+    bottom: Colour,
+    pan: float,
+    shade: Shade | None = None,
+) -> Strip:
+    """Fill an outline (0..1 for each column) that rises `rise` above `base`; both are fractions of the height.
+
+    `pan` is in pixels of a 1080p frame for each 24th of a second.
+    """
+    first = max(0, int((base - rise) * stage.height)) & ~1
+    profile = outline(room_for(stage, pan)) * np.float32(rise * stage.height)
+    rows = np.arange(max(2, stage.height - first), dtype=np.float32)[:, None]
+    below = rows - (np.float32(base * stage.height - first) - profile)[None]
+    rgb = _graded(top, bottom, below, stage.height)
+    if shade:
+        shade(rgb, below)
+    return Strip(stage, np.clip(rgb, 0, 255, out=rgb), np.clip(below + 0.5, 0, 1), top=first, pan=pan)
+
+
+def _pan(stage: Stage, pan: float) -> tuple[float, int]:
+    speed = pan * stage.unit / 1080 * stage.pace
+    return speed, int(speed * stage.shot.frames) + 2
+
+
+def _graded(top: Colour, bottom: Colour, below: Floats, height: int) -> Floats:
+    share = np.clip(below * np.float32(1 / (0.34 * height)), 0, 1)
+    first, last = column(top), column(bottom)
+    return first + (last - first) * share[None]
+
+
+def _split(rgb: Floats, cover: Floats) -> tuple[Patch, tuple[Octets, Octets, Octets]]:
+    height, width = cover.shape[0] & ~1, cover.shape[1] & ~1
+    open_rows = np.flatnonzero(cover[:height].min(axis=1) < 1)
+    edge = (int(open_rows[-1]) + 2) & ~1 if len(open_rows) else 0
+    y, u, v = (np.round(p).astype(np.uint8) for p in to_yuv(rgb[:, edge:height, :width]))
+    return Patch.of(rgb[:, :edge], cover[:edge]), (y, u, v)
