@@ -9,7 +9,7 @@ from veo_mcp.studio import Studio
 
 TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
 TASKS_SINCE = "2026-07-28"
-TASK_MARK = "veo-mcp/job"
+TASK_MARK = "veo-mcp/task"
 
 
 def answer(studio: Studio, job: Job, *, reused: bool = False, waited: bool = False) -> CallToolResult:
@@ -29,10 +29,10 @@ def wants_task(ctx: StudioContext) -> bool:
     return ctx.protocol_version == TASKS_SINCE and TASKS_EXTENSION in (declared or {})
 
 
-def task_answer(studio: Studio, job: Job) -> CallToolResult:
+def task_answer(studio: Studio, job: Job, *, reused: bool) -> CallToolResult:
     """Return the answer that the tasks extension turns into a task."""
-    marked = answer(studio, job)
-    marked.meta = {TASK_MARK: job.id}
+    marked = answer(studio, job, reused=reused)
+    marked.meta = {TASK_MARK: {"job": job.id, "reused": reused}}
     return marked
 
 

@@ -14,10 +14,11 @@ from pydantic import ValidationError
 
 from veo_mcp import __version__, apps
 from veo_mcp.errors import VeoError
+from veo_mcp.job_tasks import JobTasks
 from veo_mcp.refusals import explain
 from veo_mcp.settings import Settings
 from veo_mcp.studio import Studio
-from veo_mcp.tasks import Tasks
+from veo_mcp.tasks import Tasks, refuse_task_notifications
 from veo_mcp.tools import all_tools
 from veo_mcp.wiring import open_studio
 
@@ -86,7 +87,8 @@ def build_server(settings: Settings, *, opening: Opening = open_studio) -> VeoSe
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=all_tools(apps.PLAYER_META),
-        extensions=[apps.player(), Tasks()],
+        extensions=[apps.player(), Tasks(JobTasks())],
+        middleware=[refuse_task_notifications],
         lifespan=lifespan,
         log_level="WARNING",
         cache_hints={

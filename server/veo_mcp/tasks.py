@@ -1,13 +1,11 @@
-"""The tasks extension (`io.modelcontextprotocol/tasks`, 2026-07-28) over the jobs table.
+"""The tasks extension (`io.modelcontextprotocol/tasks`, 2026-07-28), as far as it is protocol.
 
-A task is a row that names a job, so it survives a restart and any process on the same database can answer for it. The
-tool itself never runs longer for it: `generate_and_wait` marks its first answer, and the mark becomes the task.
+A tool never runs longer for it: it marks its first answer, and the mark becomes a task. What a task stands for is the
+book's business; see `job_tasks.py`.
 """
 
-import secrets
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 from mcp import MCPError
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -15,17 +13,48 @@ from mcp.server.extension import Extension, MethodBinding
 from mcp.server.mcpserver.server import require_client_extension
 from mcp.shared.inbound import decode_header_value
 from mcp.types import HEADER_MISMATCH, INVALID_PARAMS, CallToolRequestParams, CallToolResult, RequestParams
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
-from veo_mcp.answers import TASK_MARK, TASKS_EXTENSION, TASKS_SINCE, answer
-from veo_mcp.jobs import Job, State
-from veo_mcp.results import progress_message, status_call
-from veo_mcp.studio import Studio
+from veo_mcp.answers import TASK_MARK, TASKS_EXTENSION, TASKS_SINCE
 
-POLL_MS = 5_000
-OVERDUE_POLL_MS = 30_000
+TaskContext = ServerRequestContext[Any, Any]
 
-TaskContext = ServerRequestContext[Studio, Any]
+
+class Task(BaseModel):
+    """A task as `tasks/get` answers it; `ttl_ms` None: kept for ever."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    task_id: str
+    status: Literal["working", "input_required", "completed", "failed", "cancelled"]
+    status_message: str
+    created_at: str
+    last_updated_at: str
+    ttl_ms: int | None = None
+    poll_interval_ms: int
+    input_requests: Mapping[str, Any] | None = None
+    result: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
+
+    def wire(self) -> dict[str, Any]:
+        return {**self.model_dump(by_alias=True, mode="json", exclude_none=True), "ttlMs": self.ttl_ms}
+
+
+class TaskBook(Protocol):
+    """Knows what tasks stand for. Ids cannot be guessed and stay good as long as the book keeps them."""
+
+    async def open(self, ctx: TaskContext, mark: Any) -> Task:
+        """Store a task for a marked answer."""
+        ...
+
+    async def read(self, ctx: TaskContext, task_id: str) -> Task | None: ...
+
+    async def update(self, ctx: TaskContext, task_id: str, responses: Mapping[str, Any]) -> None:
+        """Take answers to what the task asks for; others are ignored."""
+        ...
+
+    async def cancel(self, ctx: TaskContext, task_id: str) -> None: ...
 
 
 class TaskParams(RequestParams):
@@ -34,14 +63,21 @@ class TaskParams(RequestParams):
     task_id: str = Field(alias="taskId")
 
 
+class UpdateParams(TaskParams):
+    input_responses: dict[str, Any] = Field(alias="inputResponses")
+
+
 class Tasks(Extension):
     identifier = TASKS_EXTENSION
+
+    def __init__(self, book: TaskBook) -> None:
+        self._book = book
 
     def methods(self) -> Sequence[MethodBinding]:
         since = frozenset({TASKS_SINCE})
         return [
             MethodBinding("tasks/get", TaskParams, self.get, since),
-            MethodBinding("tasks/update", TaskParams, self.update, since),
+            MethodBinding("tasks/update", UpdateParams, self.update, since),
             MethodBinding("tasks/cancel", TaskParams, self.cancel, since),
         ]
 
@@ -56,63 +92,39 @@ class Tasks(Extension):
         mark = result.meta.get(TASK_MARK) if isinstance(result, CallToolResult) and result.meta else None
         if mark is None:
             return result
-        studio = ctx.lifespan_context
-        job = await studio.known(str(mark))
-        task_id = secrets.token_urlsafe(24)
-        await studio.store.add_task(task_id, job, at=studio.clock())
-        return {"resultType": "task", **await _task(studio, task_id, job, cancelled=False)}
+        task = await self._book.open(ctx, mark)
+        return {"resultType": "task", **task.wire()}
 
     async def get(self, ctx: TaskContext, params: TaskParams) -> HandlerResult:
-        studio = ctx.lifespan_context
-        job, cancelled = await _find(ctx, params)
-        wire = await _task(studio, params.task_id, job, cancelled=cancelled)
-        if wire["status"] == "completed":
-            await studio.deliver(job)
-        return {"resultType": "complete", **wire}
+        return {"resultType": "complete", **(await self._found(ctx, params)).wire()}
 
-    async def update(self, ctx: TaskContext, params: TaskParams) -> HandlerResult:
-        """Acknowledge: these tasks never ask for anything."""
-        await _find(ctx, params)
+    async def update(self, ctx: TaskContext, params: UpdateParams) -> HandlerResult:
+        await self._found(ctx, params)
+        await self._book.update(ctx, params.task_id, params.input_responses)
         return {}
 
     async def cancel(self, ctx: TaskContext, params: TaskParams) -> HandlerResult:
-        """End the waiting; the generation goes on, because it is paid for."""
-        job, _ = await _find(ctx, params)
-        if not job.is_settled:
-            studio = ctx.lifespan_context
-            await studio.store.cancel_task(params.task_id, at=studio.clock())
+        await self._found(ctx, params)
+        await self._book.cancel(ctx, params.task_id)
         return {}
 
-
-async def _find(ctx: TaskContext, params: TaskParams) -> tuple[Job, bool]:
-    require_client_extension(ctx, TASKS_EXTENSION)
-    headers = getattr(ctx.request, "headers", None)
-    if headers is not None and decode_header_value(headers.get("mcp-name", "")) != params.task_id:
-        raise MCPError(HEADER_MISMATCH, "Mcp-Name header does not match params.taskId")
-    found = await ctx.lifespan_context.store.task(params.task_id)
-    if found is None:
-        raise MCPError(INVALID_PARAMS, "Task not found")
-    return found
-
-
-async def _task(studio: Studio, task_id: str, job: Job, *, cancelled: bool) -> dict[str, Any]:
-    now = studio.clock()
-    wire: dict[str, Any] = {
-        "taskId": task_id,
-        "status": "cancelled" if cancelled else "completed" if job.is_settled else "working",
-        "createdAt": _timestamp(job.created_at),
-        "lastUpdatedAt": _timestamp(job.finished_at or now),
-        "ttlMs": None,
-        "pollIntervalMs": OVERDUE_POLL_MS if job.state is State.OVERDUE else POLL_MS,
-        "statusMessage": progress_message(job, await studio.usual_seconds(job), now),
-    }
-    if cancelled:
-        wire["statusMessage"] = f"The waiting was cancelled; the generation goes on. {status_call(job)} finds it."
-    elif job.is_settled:
-        result = answer(studio, job, waited=True).model_dump(by_alias=True, mode="json", exclude_none=True)
-        wire["result"] = {key: value for key, value in result.items() if key != "resultType"}
-    return wire
+    async def _found(self, ctx: TaskContext, params: TaskParams) -> Task:
+        require_client_extension(ctx, TASKS_EXTENSION)
+        headers = getattr(ctx.request, "headers", None)
+        if headers is not None and decode_header_value(headers.get("mcp-name")) != params.task_id:
+            raise MCPError(HEADER_MISMATCH, "The Mcp-Name header is not params.taskId.")
+        task = await self._book.read(ctx, params.task_id)
+        if task is None:
+            raise MCPError(INVALID_PARAMS, "There is no such task. list_videos shows what was ordered.")
+        return task
 
 
-def _timestamp(time: datetime) -> str:
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+async def refuse_task_notifications(ctx: TaskContext, call_next: CallNext) -> HandlerResult:
+    """Refuse to push task changes to a client without the extension, as the specification demands.
+
+    With it, the acknowledgement names no tasks: those who poll `tasks/get` miss nothing.
+    """
+    params = ctx.params if ctx.method == "subscriptions/listen" else None
+    if params and "taskIds" in (params.get("notifications") or ()):
+        require_client_extension(ctx, TASKS_EXTENSION)
+    return await call_next(ctx)

@@ -101,7 +101,7 @@ async def generate_and_wait(
     studio = studio_of(ctx)
     order = await studio.submit(request, new_variant=new_variant)
     if not order.job.is_settled and wants_task(ctx):
-        return task_answer(studio, order.job)
+        return task_answer(studio, order.job, reused=order.reused)
     job = await _waited(ctx, order.job, _wait_seconds(ctx, max_wait_seconds))
     return await _handed_over(studio, job, reused=order.reused, waited=True)
 

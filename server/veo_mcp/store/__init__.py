@@ -6,6 +6,6 @@ the time. `owner` is the process that looks after a job; every write but one is 
 """
 
 from veo_mcp.store.database import Database
-from veo_mcp.store.jobs_table import Claimed, Store
+from veo_mcp.store.jobs_table import Claimed, JobTask, Store
 
-__all__ = ["Claimed", "Database", "Store"]
+__all__ = ["Claimed", "Database", "JobTask", "Store"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from veo_mcp.jobs import ACTIVE, Job, State
@@ -32,6 +32,17 @@ class Claimed:
     job: Job | None
     is_new: bool
     spent_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobTask:
+    """A client's handle on a job. `reused`: the job was there already; `cancelled`: the client no longer waits."""
+
+    id: str
+    job: Job
+    created_at: datetime
+    reused: bool
+    cancelled: bool = False
 
 
 class Store:
@@ -182,15 +193,20 @@ class Store:
 
     # Tasks: a client's handle on a job, good in any process and after a restart
 
-    async def add_task(self, task_id: str, job: Job, *, at: datetime) -> None:
-        sql = "INSERT INTO tasks(id, job_id, created_at) VALUES(:id, :job_id, :at)"
-        await self._rows(sql, id=task_id, job_id=job.id, at=at.timestamp())
+    async def add_task(self, task: JobTask) -> None:
+        sql = "INSERT INTO tasks(id, job_id, created_at, reused) VALUES(:id, :job_id, :at, :reused)"
+        await self._rows(sql, id=task.id, job_id=task.job.id, at=task.created_at.timestamp(), reused=int(task.reused))
 
-    async def task(self, task_id: str) -> tuple[Job, bool] | None:
-        """Return the task's job and whether the client has stopped waiting for it."""
-        sql = "SELECT jobs.*, cancelled_at FROM tasks JOIN jobs ON jobs.id = job_id WHERE tasks.id = :id"
-        rows = await self._rows(sql, id=task_id)
-        return (from_row(rows[0]), rows[0]["cancelled_at"] is not None) if rows else None
+    async def task(self, task_id: str) -> JobTask | None:
+        sql = """SELECT jobs.*, tasks.created_at AS task_created_at, reused, cancelled_at
+            FROM tasks JOIN jobs ON jobs.id = job_id WHERE tasks.id = :id"""
+        for row in await self._rows(sql, id=task_id):
+            created_at = datetime.fromtimestamp(row["task_created_at"], UTC)
+            cancelled = row["cancelled_at"] is not None
+            return JobTask(
+                id=task_id, job=from_row(row), created_at=created_at, reused=bool(row["reused"]), cancelled=cancelled
+            )
+        return None
 
     async def cancel_task(self, task_id: str, *, at: datetime) -> None:
         sql = "UPDATE tasks SET cancelled_at = :at WHERE id = :id AND cancelled_at IS NULL"

@@ -37,6 +37,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id TEXT PRIMARY KEY,
             job_id TEXT NOT NULL REFERENCES jobs(id),
             created_at DOUBLE PRECISION NOT NULL,
+            reused INTEGER NOT NULL,
             cancelled_at DOUBLE PRECISION
         )""",
     ),
