@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -46,7 +47,7 @@ Folder = Annotated[Path, AfterValidator(_absolute)]
 class Settings(BaseModel):
     """Everything that can be set, each with its unit in its name."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     api_key: SecretStr | None = Field(None, description="the AI/ML API key")
     base_url: str = Field(DEFAULT_BASE_URL, description="the API's origin; a trailing /v1, /v2 or slash is stripped")
@@ -73,6 +74,13 @@ class Settings(BaseModel):
     usd_per_second: float = Field(0.13, description="price estimate without sound", ge=0)
     usd_per_second_audio: float = Field(0.195, description="price estimate with sound", ge=0)
     sandbox_seconds: float = Field(6, description="least seconds that a sandbox generation takes", ge=0)
+
+    @field_validator("api_key")
+    @classmethod
+    def _fit_for_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
+            raise ValueError("must be one word of plain ASCII characters; paste it again")
+        return key
 
     @field_validator("base_url")
     @classmethod
