@@ -13,6 +13,7 @@ import pytest
 from media_files import box, edit, external, overwrite, sound_only, video
 from veo_mcp.media import check_container, inspect
 from veo_mcp.media.decode import decode
+from veo_mcp.media.look import look
 
 MAX = 0xFFFFFFFF
 DESCRIPTION = 16  # where the first sample entry's own fields begin in `stsd`
@@ -137,9 +138,7 @@ async def test_flipped_bits_are_reported_as_damage(tmp_path: Path) -> None:
     assert inspection.facts is not None
     assert inspection.facts.decode_errors > 0
     assert inspection.damage is not None
-    assert inspection.damage.startswith(
-        f"the file is damaged: {inspection.facts.decode_errors} errors while decoding, "
-    )
+    assert inspection.damage.startswith(f"the file is damaged: {inspection.facts.decode_errors} errors, ")
 
 
 async def test_media_of_zeros_is_reported_as_damage(tmp_path: Path) -> None:
@@ -213,3 +212,46 @@ async def test_a_bomb_is_refused_within_ten_seconds_and_below_1500_mb(tmp_path: 
     assert (await inspect(path)).damage is not None
     assert time.monotonic() - began < 10
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1_500_000
+
+
+async def test_sound_in_a_format_that_is_not_on_the_list_is_not_decoded(tmp_path: Path) -> None:
+    path, dts = tmp_path / "video.mp4", b"\xa9"
+    path.write_bytes(edit(video(), b"stsd", lambda part: part.replace(b"\x80\x80\x17\x40", b"\x80\x80\x17" + dts)))
+    inspection = await inspect(path)
+    assert inspection.facts is not None
+    assert (inspection.facts.has_audio, inspection.facts.loudness_lufs, inspection.facts.is_silent) == (
+        True,
+        None,
+        False,
+    )
+    assert (
+        inspection.damage
+        == f"the file is damaged: {inspection.facts.decode_errors} errors, 48 of 48 frames could be decoded"
+    )
+
+
+async def test_an_index_that_points_outside_any_file_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    fragments = video(movflags="frag_keyframe+empty_moov")
+    path.write_bytes(edit(fragments, b"moof", lambda part: edit(part, b"traf", far_away)))
+    assert check_container(path) is None
+    inspection = await inspect(path)
+    assert inspection.damage is not None
+    assert inspection.damage.startswith("the file is damaged: ")
+
+
+def far_away(part: bytes) -> bytes:
+    """Let a fragment's media begin where no file has a byte."""
+    return edit(part, b"tfhd", lambda head: b"\0\0\0\1" + head[4:8] + b"\xff" * 7 + b"\0")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_bytes_changed_in_the_index_give_a_verdict(seed: int, tmp_path: Path) -> None:
+    chance, path = random.Random(seed), tmp_path / "video.mp4"  # noqa: S311 - the same bytes every time
+    for _ in range(20):
+        data = bytearray(video(frames=12, size=(64, 36)))
+        for _ in range(chance.choice((1, 4, 32))):
+            data[chance.randrange(len(data) // 2)] = chance.choice((0, 1, 127, 255))
+        path.write_bytes(data)
+        inspection = look(path, None)
+        assert inspection.facts or inspection.damage

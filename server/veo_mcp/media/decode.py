@@ -2,27 +2,34 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 import av
 import av.error
-from av import AudioFrame, VideoFrame
+from av import AudioFrame, Packet, VideoFrame
+from av.codec.context import CodecContext
 from av.container import InputContainer
+from av.stream import Stream
 
 from veo_mcp.media.boxes import Damaged
 from veo_mcp.media.limits import MAX_FRAMES, MAX_PIXELS, MAX_SECONDS
 from veo_mcp.media.loudness import Loudness
 
 _DECODERS = "h264,hevc,libdav1d,av1,vp9,aac,opus,libopus,mp3,mp3float,flac,alac,ac3,eac3"
+_DECODER_OPTIONS = {"codec_whitelist": _DECODERS, "max_pixels": str(MAX_PIXELS)}
 _OPTIONS = {
     "protocol_whitelist": "file",
     "enable_drefs": "0",
     "use_absolute_path": "0",
-    "codec_whitelist": _DECODERS,
-    "max_pixels": str(MAX_PIXELS),
+    **_DECODER_OPTIONS,
 }
 # Frame threads: two are as fast as decoding gets here, and each costs a few pictures of memory.
 _THREADS = 2
+
+
+UNREADABLE = "the file is damaged: its index is whole, but no frame could be decoded"
+# Beside libav's own errors: what Python's file says when the index sends libav to an impossible place.
+_BAD_DATA = (av.error.FFmpegError, OSError, ValueError, OverflowError)
 
 
 class Viewer(Protocol):
@@ -36,6 +43,7 @@ class Decoded:
     """What the pass counted."""
 
     video_codec: str
+    has_audio: bool
     audio_codec: str | None
     fps: float
     width: int = 0
@@ -50,32 +58,31 @@ def decode(file: BinaryIO, viewers: Sequence[Viewer]) -> Decoded:
     """Decode the whole file; damaged packets are counted, not raised."""
     with _open(file) as container:
         decoded = _describe(container)
-        loudness = Loudness(container.streams.audio[0]) if container.streams.audio else None
+        loudness = Loudness()
         first: float | None = None
         for frame in _frames(container, decoded):
             if isinstance(frame, AudioFrame):
-                if loudness is not None:
-                    loudness.hear(frame)
+                loudness.hear(frame)
                 continue
             at = decoded.frames / decoded.fps if frame.pts is None else frame.time
             first = at if first is None else first
             _count(decoded, frame, at - first)
             for viewer in viewers:
                 viewer.see(frame, at - first)
-        decoded.loudness_lufs = loudness.integrated() if loudness is not None else None
+        decoded.loudness_lufs = loudness.integrated()
     return decoded
 
 
 def _open(file: BinaryIO) -> InputContainer:
     # An open file and a refusing io_open: libav gets no name that it could resolve, and cannot open another file.
-    container = av.open(
-        file, "r", format="mp4", options=_OPTIONS, metadata_encoding="latin-1", io_open=_refuse_other_files
-    )
-    for stream in container.streams.video:
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = _THREADS
-        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    return container
+    try:
+        return av.open(
+            file, "r", format="mp4", options=_OPTIONS, metadata_encoding="latin-1", io_open=_refuse_other_files
+        )
+    except MemoryError:
+        raise
+    except _BAD_DATA as error:
+        raise Damaged(UNREADABLE) from error
 
 
 def _refuse_other_files(url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
@@ -83,20 +90,33 @@ def _refuse_other_files(url: str, _flags: int, _options: dict[str, str]) -> Bina
 
 
 def _describe(container: InputContainer) -> Decoded:
-    if not container.streams.video:
-        raise Damaged("the file holds no video track")
-    video = container.streams.video[0]
-    audio = container.streams.audio[0] if container.streams.audio else None
+    """Prepare the decoders and say which they are."""
+    video = next(iter(container.streams.video), None)
+    audio = next(iter(container.streams.audio), None)
+    decoder = _decoder(video)
+    if video is None or decoder is None:
+        raise Damaged(UNREADABLE)
+    decoder.thread_type = "AUTO"
+    decoder.thread_count = _THREADS
+    sound = _decoder(audio)
+    for each in filter(None, (decoder, sound)):
+        each.options = _DECODER_OPTIONS
     return Decoded(
-        video_codec=video.codec_context.name,
-        audio_codec=audio.codec_context.name if audio else None,
+        video_codec=decoder.name,
+        has_audio=audio is not None,
+        audio_codec=sound.name if sound else None,
         fps=float(video.average_rate or video.guessed_rate or 24),
+        errors=int(audio is not None and sound is None),
     )
 
 
+def _decoder(stream: Stream | None) -> CodecContext | None:
+    """Return the decoder; contrary to av's stubs a stream that nobody here can decode has none."""
+    return cast("CodecContext | None", stream.codec_context) if stream else None
+
+
 def _frames(container: InputContainer, decoded: Decoded) -> Iterator[VideoFrame | AudioFrame]:
-    wanted = [container.streams.video[0], *container.streams.audio[:1]]
-    for packet in container.demux(wanted):
+    for packet in _packets(container, decoded):
         try:
             frames = packet.decode()
         except MemoryError:
@@ -107,6 +127,23 @@ def _frames(container: InputContainer, decoded: Decoded) -> Iterator[VideoFrame 
         for frame in frames:
             if isinstance(frame, VideoFrame | AudioFrame):
                 yield frame
+
+
+def _packets(container: InputContainer, decoded: Decoded) -> "Iterator[Packet[Stream]]":
+    wanted: list[Stream] = [container.streams.video[0]]
+    if decoded.audio_codec:
+        wanted.append(container.streams.audio[0])
+    packets = container.demux(wanted)
+    while True:
+        try:
+            yield next(packets)
+        except StopIteration:
+            return
+        except MemoryError:
+            raise
+        except _BAD_DATA:
+            decoded.errors += 1
+            return
 
 
 def _count(decoded: Decoded, frame: VideoFrame, at: float) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import av.error
 
 from veo_mcp.media.boxes import Damaged
-from veo_mcp.media.decode import Decoded, Viewer, decode
+from veo_mcp.media.decode import UNREADABLE, Decoded, Viewer, decode
 from veo_mcp.media.facts import SILENT_BELOW_LUFS, Facts, Inspection
 from veo_mcp.media.header import Header, open_video, read_header
 from veo_mcp.media.pictures import write_whole
@@ -17,7 +17,6 @@ from veo_mcp.media.stillness import Stillness
 logger = logging.getLogger(__name__)
 _GIF_FPS = 5
 _MEMORY = "the file needs more memory than a video of its size may take"
-_UNREADABLE = "the file is damaged: its index is whole, but no frame could be decoded"
 
 
 def look(path: Path, into: Path | None) -> Inspection:
@@ -29,7 +28,7 @@ def look(path: Path, into: Path | None) -> Inspection:
     except MemoryError:
         return Inspection(damage=_MEMORY)
     except av.error.FFmpegError:
-        return Inspection(damage=_UNREADABLE)
+        return Inspection(damage=UNREADABLE)
 
 
 def animate(path: Path, out: Path) -> str | None:
@@ -44,9 +43,9 @@ def animate(path: Path, out: Path) -> str | None:
     except MemoryError:
         return _MEMORY
     except av.error.FFmpegError:
-        return _UNREADABLE
+        return UNREADABLE
     if data is None:
-        return _UNREADABLE
+        return UNREADABLE
     write_whole(data, out)
     return None
 
@@ -64,7 +63,7 @@ def _look(path: Path, into: Path | None) -> Inspection:
     with open_video(path) as file:
         decoded = decode(file, viewers)
     if decoded.frames == 0:
-        return Inspection(damage=header.cut or _UNREADABLE)
+        return Inspection(damage=header.cut or UNREADABLE)
     return Inspection(
         facts=_facts(header, decoded, stillness),
         damage=_damage(header, decoded),
@@ -91,7 +90,6 @@ def _written(target: Path | None, data: bytes | None) -> Path | None:
 
 def _facts(header: Header, decoded: Decoded, stillness: Stillness) -> Facts:
     loudness = decoded.loudness_lufs
-    has_audio = decoded.audio_codec is not None
     return Facts(
         duration_seconds=round(decoded.seconds, 3),
         width=decoded.width,
@@ -99,9 +97,9 @@ def _facts(header: Header, decoded: Decoded, stillness: Stillness) -> Facts:
         fps=round(decoded.fps, 3),
         video_codec=decoded.video_codec,
         audio_codec=decoded.audio_codec,
-        has_audio=has_audio,
+        has_audio=decoded.has_audio,
         loudness_lufs=None if loudness is None else round(loudness, 1),
-        is_silent=not has_audio or (loudness is not None and loudness < SILENT_BELOW_LUFS),
+        is_silent=not decoded.has_audio or (loudness is not None and loudness < SILENT_BELOW_LUFS),
         dark_share=stillness.dark_share(),
         frozen_share=stillness.frozen_share(),
         declared_frames=header.frames,
@@ -116,7 +114,7 @@ def _damage(header: Header, decoded: Decoded) -> str | None:
     if header.cut:
         return f"the file is cut short: {got}"
     if decoded.errors:
-        return f"the file is damaged: {decoded.errors} errors while decoding, {got}"
+        return f"the file is damaged: {decoded.errors} {'error' if decoded.errors == 1 else 'errors'}, {got}"
     # Encoders and edit lists may hide a single frame; a second one is missing.
     if decoded.frames < header.frames - 1:
         return f"the file is damaged: {got}"

@@ -4,7 +4,6 @@ import math
 
 import av.error
 from av import AudioFrame
-from av.audio.stream import AudioStream
 from av.filter import Graph
 
 _INTEGRATED = "lavfi.r128.I"
@@ -13,33 +12,41 @@ _INTEGRATED = "lavfi.r128.I"
 class Loudness:
     """Hears every frame of one track; a track that changes its format half-way has no loudness."""
 
-    def __init__(self, track: AudioStream) -> None:
-        self._graph = Graph()
-        source = self._graph.add_abuffer(template=track)
-        meter = self._graph.add("ebur128", "metadata=1:framelog=quiet")
-        self._graph.link_nodes(source, meter, self._graph.add("abuffersink")).configure()
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
         self._lufs: float | None = None
         self._failed = False
 
-    def hear(self, frame: AudioFrame | None) -> None:
-        """Take in a frame; None is the end."""
+    def hear(self, frame: AudioFrame) -> None:
         if self._failed:
             return
         try:
-            self._graph.push(frame)
-            self._drain()
+            self._graph = self._graph or _meter(frame)
+            self._measure(self._graph, frame)
         except (av.error.FFmpegError, ValueError):
             self._failed = True
 
     def integrated(self) -> float | None:
-        """End the measurement and return LUFS; -70 is the meter's floor."""
-        self.hear(None)
+        """Return LUFS, None when nothing could be heard; -70 is the meter's floor."""
         return None if self._failed or self._lufs is None or not math.isfinite(self._lufs) else self._lufs
 
-    def _drain(self) -> None:
+    def _measure(self, graph: Graph, frame: AudioFrame) -> None:
+        graph.push(frame)
         while True:
             try:
-                measured = self._graph.pull().metadata
+                measured = graph.pull().metadata
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
-            self._lufs = float(measured.get(_INTEGRATED, self._lufs or -70.0))
+            if _INTEGRATED in measured:
+                self._lufs = float(measured[_INTEGRATED])
+
+
+def _meter(frame: AudioFrame) -> Graph:
+    """Build a meter for what the decoder gives, which need not be what the header declares."""
+    graph = Graph()
+    source = graph.add_abuffer(
+        sample_rate=frame.sample_rate, format=frame.format, layout=frame.layout, time_base=frame.time_base
+    )
+    meter = graph.add("ebur128", "metadata=1:framelog=quiet")
+    graph.link_nodes(source, meter, graph.add("abuffersink")).configure()
+    return graph
