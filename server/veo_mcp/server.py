@@ -9,15 +9,28 @@ from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
-from mcp.types import CallToolResult, InputRequiredResult
+from mcp.types import (
+    CallToolResult,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    GetPromptResult,
+    InputRequiredResult,
+    PromptReference,
+    Resource,
+    ResourceTemplateReference,
+    SubscribeRequestParams,
+    UnsubscribeRequestParams,
+)
 from pydantic import ValidationError
 
-from veo_mcp import __version__, apps
+from veo_mcp import __version__, apps, prompts, resources
 from veo_mcp.errors import VeoError
 from veo_mcp.job_tasks import JobTasks
 from veo_mcp.refusals import explain
 from veo_mcp.settings import Settings
 from veo_mcp.studio import Studio
+from veo_mcp.subscriptions import Subscriptions
 from veo_mcp.tasks import Tasks, refuse_task_notifications
 from veo_mcp.tools import all_tools
 from veo_mcp.wiring import open_studio
@@ -49,6 +62,21 @@ class VeoServer(MCPServer[Studio]):
         except ToolError as error:
             raise _readable(name, error, {} if tool is None else tool.input_schema) from error
 
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Studio, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        prompts.check(await self.list_prompts(), name, arguments or {})
+        return await super().get_prompt(name, arguments, context)
+
+    async def list_resources(self) -> list[Resource]:
+        return [*await super().list_resources(), *await resources.newest_videos()]
+
+    def serve_subscribers(self, subscriptions: Subscriptions) -> None:
+        """Answer the two requests of older clients that `MCPServer` leaves out."""
+        add = self._lowlevel_server.add_request_handler
+        add("resources/subscribe", SubscribeRequestParams, subscriptions.subscribe)
+        add("resources/unsubscribe", UnsubscribeRequestParams, subscriptions.unsubscribe)
+
 
 def _refuse_unknown(name: str, arguments: dict[str, Any], allowed: dict[str, Any]) -> None:
     unknown = sorted(set(arguments) - set(allowed))
@@ -75,21 +103,23 @@ def _readable(name: str, error: ToolError, schema: dict[str, Any]) -> ToolError:
 
 def build_server(settings: Settings, *, opening: Opening = open_studio) -> VeoServer:
     """Return the server. Opens nothing: the studio lives as long as the server runs."""
+    subscriptions = Subscriptions()
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Studio]) -> AsyncGenerator[Studio]:
-        async with opening(settings) as studio:
+        async with opening(settings) as studio, subscriptions.following(studio):
             yield studio
 
-    return VeoServer(
+    server = VeoServer(
         "veo-mcp",
         title="Veo video",
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=all_tools(apps.PLAYER_META),
         extensions=[apps.player(), Tasks(JobTasks())],
-        middleware=[refuse_task_notifications],
+        middleware=[refuse_task_notifications, resources.with_studio, subscriptions.admit],
         lifespan=lifespan,
+        subscriptions=subscriptions.bus,
         log_level="WARNING",
         cache_hints={
             "tools/list": CacheHint(_DAY_MS, "public"),
@@ -98,3 +128,16 @@ def build_server(settings: Settings, *, opening: Opening = open_studio) -> VeoSe
             "resources/read": CacheHint(0, "private"),
         },
     )
+    server.serve_subscribers(subscriptions)
+    server.completion()(_complete)
+    resources.add_resources(server)
+    prompts.add_prompts(server)
+    return server
+
+
+async def _complete(
+    ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, _: CompletionContext | None
+) -> Completion | None:
+    if isinstance(ref, PromptReference):
+        return prompts.complete(ref, argument)
+    return await resources.complete(ref, argument)
