@@ -2,8 +2,10 @@
 
 import json
 import logging
+import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -30,7 +32,17 @@ logger = logging.getLogger(__name__)
 GENERATIONS = "/v2/video/generations"
 CREATE_TIMEOUT = httpx2.Timeout(120, connect=15)
 RETRIEVE_TIMEOUT = httpx2.Timeout(30, connect=15)
-_NOTHING_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+KEY_CHARACTERS = 8
+"""A shorter key is a stand-in for one; looking for it in answers would only find words."""
+
+_NOTHING_LEFT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+    httpx2.InvalidURL,
+)
 
 
 class VeoClient:
@@ -43,6 +55,7 @@ class VeoClient:
         self.model = model
         self._http = http
         self._base_url = base_url
+        self._key = api_key
         self._headers = {"Authorization": f"Bearer {api_key}", "User-Agent": f"veo-mcp/{__version__}"}
         self._letter_case: dict[tuple[str, str], str] = {}  # learned from refusals: (field, ours) -> upstream's
 
@@ -84,7 +97,7 @@ class VeoClient:
         return float(balance) if isinstance(balance, int | float) else None
 
     async def _post(self, request: VideoRequest, request_id: str) -> Generation:
-        headers = {**self._headers, "X-Client-Request-Id": request_id}
+        headers = {**self._authorized(), "X-Client-Request-Id": request_id}
         body = {
             name: self._letter_case.get((name, str(value)), value) for name, value in request.body(self.model).items()
         }
@@ -96,26 +109,41 @@ class VeoClient:
             raise NotSent(f"{self._base_url} cannot be reached ({type(error).__name__}).") from error
         except httpx2.HTTPError as error:
             raise OutcomeUnknown(f"The answer to the paid call never came ({type(error).__name__}).") from error
-        return _created(response)
+        return _created(self._without_key(response))
 
     async def _get(self, path: str, params: dict[str, str]) -> httpx2.Response:
         try:
             response = await self._http.get(
                 self._base_url + path,
                 params=params,
-                headers=self._headers,
+                headers=self._authorized(),
                 timeout=RETRIEVE_TIMEOUT,
                 follow_redirects=False,
             )
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise NotSent(f"{self._base_url} did not answer ({type(error).__name__}).") from error
+        response = self._without_key(response)
         if not response.is_success:
             raise _refusal(response)
         return response
 
+    def _authorized(self) -> dict[str, str]:
+        if not self._key:
+            raise Unauthorized("There is no API key: set AIMLAPI_API_KEY and restart the server. Nothing was sent.")
+        return self._headers
+
+    def _without_key(self, response: httpx2.Response) -> httpx2.Response:
+        """Take out our key where the service repeats it."""
+        key = self._key.encode()
+        if len(key) < KEY_CHARACTERS or key not in response.content:
+            return response
+        kept = {name: value for name, value in response.headers.items() if name in ("content-type", "retry-after")}
+        return httpx2.Response(response.status_code, headers=kept, content=response.content.replace(key, b"[removed]"))
+
     def _learn(self, request: VideoRequest, said: str) -> bool:
         """Remember upstream's spelling of our values; say whether that changes what would be sent."""
-        words = set(re.findall(r"[\w:.]+", said))
+        allowed = re.sub(r"(?i)received\W+[\w:.]+", "", said)  # a refusal repeats what it got
+        words = set(re.findall(r"[\w:.]+", allowed))
         learned = False
         for name, value in request.body(self.model).items():
             if name == "prompt" or not isinstance(value, str) or value in words or name not in said:
@@ -227,10 +255,8 @@ def _retry_after(response: httpx2.Response) -> float | None:
     value = response.headers.get("retry-after", "").strip()
     if not value:
         return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        return max(0.0, float(value)) if math.isfinite(float(value)) else None
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
