@@ -90,7 +90,7 @@ def matches(folder: Path, pattern: str) -> bool:
 async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Wait for another process."""
     with anyio.fail_after(seconds):
-        while not condition():  # noqa: ASYNC110 - another process sets no event of ours
+        while not condition():
             await anyio.sleep(0.01)
 
 

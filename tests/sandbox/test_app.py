@@ -180,7 +180,7 @@ async def test_an_unknown_route_is_answered_in_the_documented_envelope(sandbox: 
     assert (wrong.status_code, wrong.json()["message"]) == (405, f"Cannot DELETE {GENERATIONS}")
 
 
-@pytest.mark.parametrize("name", ["nothing", "..", "%2e%2e%2fturn", "turn"])
+@pytest.mark.parametrize("name", ["nothing", "..", "%2e%2e%2fturn", "turn", "%00"])
 async def test_no_other_file_can_be_fetched(sandbox: Playground, name: str) -> None:
     await sandbox.rendered("a whale")
     assert (await sandbox.client.get(f"/files/{name}.mp4")).status_code == 404

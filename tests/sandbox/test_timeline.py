@@ -1,6 +1,9 @@
 import os
 import signal
 import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -8,7 +11,7 @@ import pytest
 from playground import VIDEO, Clock, Playground, is_alive, matches, playing, renderer, until
 
 from veo_mcp.sandbox.locks import hold, is_held
-from veo_mcp.sandbox.records import KEEP_GENERATIONS, KEEP_SECONDS
+from veo_mcp.sandbox.records import KEEP_GENERATIONS, KEEP_SECONDS, key_of, write_atomically
 
 JOURNALLED = renderer("journal('start'); time.sleep(0.1); journal('end'); write()")
 HANGS_AT_FIRST = renderer("""
@@ -22,6 +25,19 @@ write()
 def journal(sandbox: Playground) -> list[str]:
     path = sandbox.folder / "journal"
     return path.read_text().splitlines() if path.exists() else []
+
+
+@contextmanager
+def typed_on_stdin(text: bytes) -> Generator[None]:
+    ours, (reader, writer) = os.dup(0), os.pipe()
+    os.write(writer, text)
+    os.dup2(reader, 0)
+    try:
+        yield
+    finally:
+        os.dup2(ours, 0)
+        for descriptor in (ours, reader, writer):
+            os.close(descriptor)
 
 
 async def test_a_generation_never_completes_before_its_time(sandbox: Playground) -> None:
@@ -144,10 +160,48 @@ async def test_the_renderer_neither_reads_nor_writes_the_servers_streams(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     chatty = renderer("print('noise'); journal(repr(sys.stdin.read())); print('oops', file=sys.stderr); write()")
-    async with playing(tmp_path, render_command=chatty) as sandbox:
+    with typed_on_stdin(b"protocol"):
+        async with playing(tmp_path, render_command=chatty) as sandbox:
+            await sandbox.rendered("a whale")
+            assert journal(sandbox) == ["''"]
+        assert os.read(0, 100) == b"protocol"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sessions are POSIX")
+async def test_the_renderer_is_out_of_reach_of_the_terminals_signals(tmp_path: Path) -> None:
+    async with playing(tmp_path, render_command=renderer("journal(str(os.getsid(0))); write()")) as sandbox:
         await sandbox.rendered("a whale")
-        assert journal(sandbox) == ["''"]
-        assert capfd.readouterr() == ("", "")
+        assert journal(sandbox) != [str(os.getsid(0))]
+
+
+async def test_polls_start_no_second_worker_while_one_is_at_work(tmp_path: Path) -> None:
+    gated = renderer("journal('start')\nwhile not (out.parent / 'go').exists(): time.sleep(0.01)\nwrite()")
+    async with playing(tmp_path, render_command=gated) as one, playing(tmp_path, render_command=gated) as other:
+        generation_id = await one.order_id("a whale")
+        await one.poll(generation_id)
+        await until(lambda: journal(one) == ["start"])
+        for _ in range(5):
+            await other.poll(generation_id)
+        names = [thread.name for thread in threading.enumerate()]
+        assert names.count(f"sandbox-worker-{key_of(generation_id)}") == 1
+        (tmp_path / "go").touch()
+        await until(lambda: matches(tmp_path, "*.mp4"))
+
+
+async def test_no_work_is_done_on_the_event_loop(tmp_path: Path) -> None:
+    threads: set[int] = set()
+
+    class WatchingClock(Clock):
+        def __call__(self) -> float:
+            threads.add(threading.get_ident())
+            return super().__call__()
+
+    async with playing(tmp_path, clock=WatchingClock()) as sandbox:
+        await sandbox.status(await sandbox.order_id("a whale"))
+        await sandbox.balance()
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_a_week_old_generation_is_forgotten_when_a_new_one_is_made(sandbox: Playground) -> None:
@@ -186,3 +240,12 @@ def test_a_lock_is_held_by_one_and_free_again_after(tmp_path: Path) -> None:
         with hold(path, patience_seconds=0.1) as theirs:
             assert not theirs
     assert not is_held(path)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path, witness = tmp_path / "record", tmp_path / "witness"
+    write_atomically(path, "old")
+    witness.hardlink_to(path)
+    write_atomically(path, "new")
+    assert (path.read_text(), witness.read_text()) == ("new", "old")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"record", "witness"}

@@ -43,9 +43,7 @@ def _run(records: Records, key: str, render_command: Sequence[str]) -> int:
     command = [*render_command, str(records.request_file(key)), str(records.video_file(key))]
     with records.log_file(key).open("ab") as log:
         try:
-            return subprocess.run(  # noqa: S603 - the command comes from whoever built the app
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, check=False
-            ).returncode
+            return subprocess.run(command, stderr=log, check=False).returncode  # noqa: S603 - its caller's own choice
         except OSError as error:
             log.write(f"{error}\n".encode())
             return 127
