@@ -1,14 +1,16 @@
 """Finished videos as resources, and how a job is doing: `veo://videos/{generation_id}` and three addresses below it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.mcpserver.resources import ResourceSecurity
 from mcp.types import Completion, CompletionArgument, Resource, ResourceTemplateReference
@@ -105,6 +107,16 @@ def _finished(job: Job) -> Artifact:
     if job.state is not State.COMPLETED or job.video is None:
         raise ResourceNotFoundError(f"There is no file yet, the video is {job.state}. {next_step(job)}")
     return job.video
+
+
+def as_they_are(read: Iterable[ReadResourceContents]) -> list[ReadResourceContents]:
+    """Return what was read; a text in a video's place is called text, where the SDK gives it the template's type."""
+    return [
+        replace(part, mime_type="text/plain")
+        if part.mime_type == "video/mp4" and isinstance(part.content, str)
+        else part
+        for part in read
+    ]
 
 
 async def _bytes(path: Path) -> bytes:

@@ -1,12 +1,13 @@
 """Puts everything on one MCPServer."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.types import (
@@ -22,7 +23,7 @@ from mcp.types import (
     SubscribeRequestParams,
     UnsubscribeRequestParams,
 )
-from pydantic import ValidationError
+from pydantic import AnyUrl, ValidationError
 
 from veo_mcp import __version__, apps, prompts, resources
 from veo_mcp.errors import VeoError
@@ -67,6 +68,12 @@ class VeoServer(MCPServer[Studio]):
     ) -> GetPromptResult | InputRequiredResult:
         prompts.check(await self.list_prompts(), name, arguments or {})
         return await super().get_prompt(name, arguments, context)
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Studio, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        read = await super().read_resource(uri, context)
+        return read if isinstance(read, InputRequiredResult) else resources.as_they_are(read)
 
     async def list_resources(self) -> list[Resource]:
         return [*await super().list_resources(), *await resources.newest_videos()]

@@ -33,7 +33,7 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self.bus = InMemorySubscriptionBus()
-        self._connections: dict[Connection, set[str]] = {}
+        self.connections: dict[Connection, set[str]] = {}
 
     @asynccontextmanager
     async def following(self, studio: Studio) -> AsyncGenerator[None]:
@@ -79,18 +79,15 @@ class Subscriptions:
         The public session is a new object in each request; only the connection behind it knows its end.
         """
         connection: Connection = ctx.session._connection  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        if connection not in self._connections:
-            self._connections[connection] = set()
-            connection.exit_stack.callback(self._connections.pop, connection, None)
-        return self._connections[connection]
+        if connection not in self.connections:
+            self.connections[connection] = set()
+            connection.exit_stack.callback(self.connections.pop, connection, None)
+        return self.connections[connection]
 
     async def _pass_on(self, jobs: MemoryObjectReceiveStream[Job]) -> None:
         with jobs:
             async for job in jobs:
-                try:
-                    await self._tell(job)
-                except Exception:
-                    logger.exception("%s: subscribers were not told", job.id)
+                await self._tell(job)
 
     async def _tell(self, job: Job) -> None:
         uris = changed_uris(job)
@@ -98,19 +95,24 @@ class Subscriptions:
             await self.bus.publish(ResourceUpdated(uri=uri))
         if job.state is State.COMPLETED:
             await self.bus.publish(ResourcesListChanged())
-        for connection, wanted in list(self._connections.items()):
-            with anyio.move_on_after(PATIENCE_SECONDS) as scope:
-                await _tell_connection(connection, [uri for uri in uris if uri in wanted], job)
-            if scope.cancelled_caught:
+        for connection, wanted in list(self.connections.items()):
+            if not await _told(connection, [uri for uri in uris if uri in wanted], job):
                 logger.warning("a client takes no notifications; it is no longer told")
-                self._connections.pop(connection, None)
+                self.connections.pop(connection, None)
 
 
-async def _tell_connection(connection: Connection, uris: list[str], job: Job) -> None:
-    for uri in uris:
-        await connection.send_resource_updated(uri)
-    if job.state is State.COMPLETED:
-        await connection.send_resource_list_changed()
+async def _told(connection: Connection, uris: list[str], job: Job) -> bool:
+    """Send the notifications; False where the client does not take them, whatever the reason."""
+    try:
+        with anyio.fail_after(PATIENCE_SECONDS):
+            for uri in uris:
+                await connection.send_resource_updated(uri)
+            if job.state is State.COMPLETED:
+                await connection.send_resource_list_changed()
+    except Exception:
+        logger.debug("%s: a client was not told", job.id, exc_info=True)
+        return False
+    return True
 
 
 def changed_uris(job: Job) -> list[str]:
