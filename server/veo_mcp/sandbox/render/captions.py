@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from veo_mcp.sandbox.render.layers import Sharp
-from veo_mcp.sandbox.render.lettering import Face, legible, plate
+from veo_mcp.sandbox.render.lettering import Face, ground, legible, plate
 from veo_mcp.sandbox.render.picture import Patch, Picture
 from veo_mcp.sandbox.render.shot import FPS
 from veo_mcp.sandbox.render.stage import Stage
@@ -59,7 +59,7 @@ class Badge(Sharp):
     def __init__(self, stage: Stage) -> None:
         self._margin = margin(stage)
         face = Face(int(stage.unit * 0.021), "SemiBold")
-        self.patch = plate([BADGE + _BADGE_NOTE], face, padding=int(stage.unit * 0.014), box=0.62)
+        self.patch = plate([BADGE + _BADGE_NOTE], face, padding=int(stage.unit * 0.014), boxed=True)
 
     def draw(self, picture: Picture, t: float) -> None:  # noqa: ARG002
         picture.lay(self.patch, self._margin, self._margin)
@@ -100,19 +100,26 @@ class Timecode(Sharp):
     """Seconds and frames in the corner, each digit in a cell of its own so that nothing jitters."""
 
     def __init__(self, stage: Stage) -> None:
-        face = Face(int(stage.unit * 0.021))
-        self._margin, self._top = margin(stage), margin(stage) + int(stage.unit * 0.010)
-        self._cells = {char: plate([char], face, padding=4) for char in "0123456789:/s "}
+        face, padding = Face(int(stage.unit * 0.021)), int(stage.unit * 0.014)
+        self._cells = {char: plate([char], face, padding=2) for char in "0123456789:/ "}
         self._advance = int(max(face.width(digit) for digit in "0123456789")) + 1
         self._end = f"{stage.shot.duration:02d}:00"
+        self._box = ground(
+            (self._advance * len(self._text(0)) + 2 * padding, int(face.size * 1.3) + 2 * padding), padding
+        )
+        self._at = stage.width - margin(stage) - self._box.width, margin(stage)
+        self._padding = padding
+
+    def _text(self, frame: int) -> str:
+        return f"{frame // FPS:02d}:{frame % FPS:02d} / {self._end}"
 
     def draw(self, picture: Picture, t: float) -> None:
-        frame = round(t * FPS)
-        text = f"{frame // FPS:02d}:{frame % FPS:02d} / {self._end}"
-        x = picture.width - self._margin - self._advance * len(text)
-        for char in text:
-            nudge = (self._advance - self._cells[char].width) // 2 + 1
-            picture.lay(self._cells[char], x + nudge, self._top)
+        x, y = self._at
+        picture.lay(self._box, x, y)
+        x += self._padding
+        for char in self._text(round(t * FPS)):
+            cell = self._cells[char]
+            picture.lay(cell, x + (self._advance - cell.width) // 2 + 1, y + self._padding - 2)
             x += self._advance
 
 

@@ -11,12 +11,9 @@ import fontpkg_inter  # pyright: ignore[reportMissingTypeStubs]
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from veo_mcp.sandbox.render.palette import Colour
 from veo_mcp.sandbox.render.picture import Floats, Patch
 
 Font = ImageFont.FreeTypeFont
-
-WHITE = Colour(255, 255, 255)
 
 _INTER = Path(fontpkg_inter.__file__).parent / "files" / "Inter[opsz,wght].ttf"
 # What Linux, macOS and Windows usually have for what Inter lacks; Pillow looks these names up in the system's folders.
@@ -36,6 +33,7 @@ _FALLBACKS = (
     "segoeui.ttf",
     "DejaVuSans.ttf",
 )
+_BOX_COVER = 0.6
 _NO_CHARACTER = "\U0010ffff"
 _ROMANISED = ("HIRAGANA LETTER ", "KATAKANA LETTER ", "HANGUL SYLLABLE ")
 
@@ -133,8 +131,8 @@ class Face:
             yield font, "".join(run)
 
 
-def plate(lines: Sequence[str], face: Face, *, padding: int, box: float = 0.0) -> Patch:
-    """White type on its own soft shadow, or on a dark rounded box of the given cover."""
+def plate(lines: Sequence[str], face: Face, *, padding: int, boxed: bool = False) -> Patch:
+    """White type on its own soft shadow, or on a dark rounded box."""
     leading = int(face.size * 1.3)
     size = (
         (int(max(face.width(line) for line in lines)) + 2 * padding + 2) & ~1,
@@ -144,8 +142,8 @@ def plate(lines: Sequence[str], face: Face, *, padding: int, box: float = 0.0) -
     draw = ImageDraw.Draw(type_)
     for i, line in enumerate(lines):
         face.write(draw, (padding, padding + i * leading), line)
-    ground = _box(size, padding, box) if box else _shadow(type_, face.size)
-    return _patch(np.asarray(type_, np.float32) / 255, ground, WHITE)
+    behind = _box(size, padding) if boxed else _shadow(type_, face.size)
+    return _patch(np.asarray(type_, np.float32) / 255, behind)
 
 
 def _shadow(type_: Image.Image, size: int) -> Floats:
@@ -153,13 +151,20 @@ def _shadow(type_: Image.Image, size: int) -> Floats:
     return np.clip(np.asarray(blurred, np.float32) / 255 * 2.1, 0, 0.72)
 
 
-def _box(size: tuple[int, int], padding: int, cover: float) -> Floats:
+def ground(size: tuple[int, int], radius: int) -> Patch:
+    """A dark rounded box without type."""
+    cover = _box(size, radius)
+    return _patch(np.zeros_like(cover), cover)
+
+
+def _box(size: tuple[int, int], radius: int) -> Floats:
     box = Image.new("L", size)
-    ImageDraw.Draw(box).rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), padding, fill=255)
-    return np.asarray(box, np.float32) * np.float32(cover / 255)
+    ImageDraw.Draw(box).rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), radius, fill=255)
+    return np.asarray(box, np.float32) * np.float32(_BOX_COVER / 255)
 
 
-def _patch(type_: Floats, ground: Floats, colour: Colour) -> Patch:
-    cover = 1 - (1 - ground) * (1 - type_)
-    share = type_ / np.maximum(cover, 1e-6)
-    return Patch.of(np.asarray(colour, np.float32)[:, None, None] * share[None], cover.astype(np.float32))
+def _patch(type_: Floats, behind: Floats) -> Patch:
+    """White type over what darkens the picture behind it."""
+    cover = 1 - (1 - behind) * (1 - type_)
+    share = 255 * type_ / np.maximum(cover, 1e-6)
+    return Patch.of(np.stack([share] * 3), cover)

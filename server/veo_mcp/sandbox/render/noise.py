@@ -51,6 +51,13 @@ def _enlarged(field: Octets) -> Octets:
     return np.asarray(Image.fromarray(padded).resize((side, side), Image.Resampling.BICUBIC))[edge:-edge, edge:-edge]
 
 
+def smoothed(line: Floats, span: int) -> Floats:
+    """A running mean over `span` columns that keeps the ends level."""
+    padded = np.pad(line, (span // 2, span - 1 - span // 2), "edge")
+    total = np.cumsum(np.concatenate([[0.0], padded]))
+    return (total[span:] - total[:-span]) / span
+
+
 def ridge(dice: np.random.Generator, width: int, *, cells: float, octaves: int = 6, decay: float = 0.48) -> Floats:
     """A line of hills from 0 to 1: `cells` of them in the widest octave."""
     x = np.linspace(0, 1, width)

@@ -45,7 +45,7 @@ def _fir(away: Floats, tiers: int) -> Floats:
     down = np.linspace(0, 1, 160)
     hang = (0.03 + 0.97 * down) * (0.5 + 0.5 * np.mod(down * tiers, 1.0))
     reach = np.array(list(accumulate(hang.tolist(), max)))
-    return np.interp(np.abs(away) * reach[-1], reach, 1 - down)
+    return np.asarray(np.interp(abs(away) * reach[-1], reach, 1 - down), np.float64)
 
 
 def crowns(dice: np.random.Generator, width: int, tree: float) -> Floats:

@@ -86,7 +86,7 @@ PALETTES = {
 MOOD_WORDS: dict[Mood, str] = {
     Mood.NEON: "neon, cyberpunk, synthwave, futuristic, hologram*, sci-fi, vaporwave, 霓虹, неон*",
     Mood.STORM: "storm*, thunder*, lightning, hurricane, tempest, menacing, шторм*, буря, гроза",
-    Mood.NIGHT: "aurora*, northern lights, night*, midnight, moon*, starry, stars, nocturnal, nuit, noche, nacht, ночь*, 夜",
+    Mood.NIGHT: "aurora*, northern lights, night*, midnight, moon*, starry, stars, nuit, noche, nacht, ноч*, 夜",
     Mood.SUNSET: "sunset*, dusk, golden hour, twilight, evening, atardecer, закат*, 夕, 日落",
     Mood.MORNING: "morning, dawn, sunrise, daybreak, aube, matin, рассвет*, утр*, 朝, 清晨",
     Mood.FIRE: "fire, flame*, lava, volcan*, burning, inferno, dragon*, phoenix, дракон*, 龙",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from veo_mcp.sandbox.render.noise import ridge
+from veo_mcp.sandbox.render.noise import ridge, smoothed
 from veo_mcp.sandbox.render.palette import Colour, Mood
 from veo_mcp.sandbox.render.picture import Floats, column
 from veo_mcp.sandbox.render.stage import Stage
@@ -24,7 +24,7 @@ def rock(stage: Stage, *, snow: float) -> Shade:
         index = stage.coarse.index((x + side * deep * 0.8) * 2.6 * scale, deep * 1.5 * scale)
         bumps = stage.coarse.look(index) - stage.coarse.look(index, 16 * side)
         crest = below[0]
-        slope = np.gradient(np.convolve(crest, np.ones(31) / 31, "same")).astype(np.float32)[None]
+        slope = np.gradient(smoothed(crest, 31)).astype(np.float32)[None]
         fall = np.exp(-deep / np.float32(0.09 * stage.height))
         face = np.clip(0.5 + bumps * 5 + slope * 0.5 * side * fall, 0, 1)
         rgb *= 0.72 + 0.52 * face
@@ -46,7 +46,7 @@ def sand(stage: Stage) -> Shade:
     side = 1 if stage.sun[0] > 0.5 else -1
 
     def shade(rgb: Floats, below: Floats) -> None:
-        slope = np.gradient(np.convolve(below[0], np.ones(25) / 25, "same")).astype(np.float32)[None]
+        slope = np.gradient(smoothed(below[0], 25)).astype(np.float32)[None]
         deep = np.clip(below, 0, None) / np.float32(stage.height)
         lit = np.clip(0.55 + slope * 1.6 * side * np.exp(-deep / 0.09), 0, 1)
         ripple = np.sin(below * np.float32(2 * np.pi / (0.011 * stage.unit)) * (1 / (1 + deep * 4)))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from veo_mcp.sandbox.render.layers import Sharp
+from veo_mcp.sandbox.render.noise import smoothed
 from veo_mcp.sandbox.render.palette import Colour
 from veo_mcp.sandbox.render.picture import Floats, Octets, Patch, Picture, column, overlap, to_yuv
 from veo_mcp.sandbox.render.shot import FPS
@@ -60,7 +61,9 @@ def land(
     profile = outline(room_for(stage, pan)) * np.float32(rise * stage.height)
     rows = np.arange(max(2, stage.height - first), dtype=np.float32)[:, None]
     below = rows - (np.float32(base * stage.height - first) - profile)[None]
-    rgb = _graded(top, bottom, below, stage.height)
+    # Graded by the smoothed outline: by the outline itself, each treetop would cast a stripe.
+    lie = np.float32(base * stage.height - first) - smoothed(profile, stage.unit // 4)
+    rgb = _graded(top, bottom, rows - lie[None], stage.height)
     if shade:
         shade(rgb, below)
     return Strip(stage, np.clip(rgb, 0, 255, out=rgb), np.clip(below + 0.5, 0, 1), top=first, pan=pan)

@@ -77,9 +77,9 @@ def sound(desk: Desk) -> Iterable[Floats]:
 PART = Scene(
     name="city",
     words=(
-        "city*, cities, street*, skyline, skyscraper*, urban, tokyo, new york, london, paris, traffic, "
-        "building*, downtown, car, cars, taxi, rooftop*, neon, cyberpunk, alley*, ville, rue, ciudad, "
-        "calle, stadt, город*, улиц*, 城市, 都市, 街, 도시"
+        "city*, cities, street*, skyline, skyscraper*, urban, tokyo, new york, london, paris, "
+        "traffic, building*, downtown, car, cars, taxi, rooftop*, neon, cyberpunk, alley*, ville, "
+        "rue, ciudad, calle, stadt, город*, улиц*, 城市, 都市, 街, 도시"
     ),
     rank=45,
     moods=(Mood.NIGHT, Mood.SUNSET),

@@ -45,8 +45,8 @@ def sound(desk: Desk) -> Iterable[Floats]:
 PART = Scene(
     name="desert",
     words=(
-        "desert*, dune*, sand, sands, sahara, oasis, mars, martian, arid, wasteland, désert, desierto, "
-        "wüste, пустын*, 沙漠, 사막"
+        "desert*, dune*, sand, sands, sahara, oasis, mars, martian, arid, wasteland, désert, "
+        "desierto, wüste, пустын*, 沙漠, 사막"
     ),
     rank=40,
     moods=(Mood.ARID, Mood.SUNSET),

@@ -96,8 +96,8 @@ def sound(desk: Desk) -> Iterable[Floats]:
 PART = Scene(
     name="forest",
     words=(
-        "forest*, tree, trees, wood, woods, woodland, jungle, pine, pines, grove, birch*, forêt, bosque, "
-        "wald, лес, лесу, леса, 森, 森林, 숲"
+        "forest*, tree, trees, wood, woods, woodland, jungle, pine, pines, grove, birch*, forêt, "
+        "bosque, wald, лес, лесу, леса, 森, 森林, 숲"
     ),
     rank=50,
     moods=(Mood.MORNING, Mood.SUNSET, Mood.DAY),

@@ -100,8 +100,8 @@ def sound(desk: Desk) -> Iterable[Floats]:
 PART = Scene(
     name="meadow",
     words=(
-        "meadow*, field, fields, grass*, garden*, flower*, countryside, hill, hills, hillside, farm*, "
-        "village, park, prairie, savanna*, champ*, campo, wiese, поле, луг*, сад, 花, 草原"
+        "meadow*, field, fields, grass*, garden*, flower*, countryside, hill, hills, hillside, "
+        "farm*, village, park, prairie, savanna*, champ*, campo, wiese, поле, луг*, сад, 花, 草原"
     ),
     rank=30,
     moods=(Mood.DAY, Mood.MORNING, Mood.SUNSET),

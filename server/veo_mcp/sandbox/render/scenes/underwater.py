@@ -123,8 +123,8 @@ def sound(desk: Desk) -> Iterable[Floats]:
 PART = Scene(
     name="underwater",
     words=(
-        "underwater, under water, under the sea, coral*, reef*, jellyfish, deep sea, submarine*, seabed, "
-        "aquarium, diver*, fish, fishes, subaquatique, submarino, подводн*, 海底, 珊瑚"
+        "underwater, under water, under the sea, coral*, reef*, jellyfish, deep sea, submarine*, "
+        "seabed, aquarium, diver*, fish, fishes, subaquatique, submarino, подводн*, 海底, 珊瑚"
     ),
     rank=80,
     moods=(Mood.DEEP,),
