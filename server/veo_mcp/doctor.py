@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import httpx2
-
 from veo_mcp import __version__
 from veo_mcp.errors import SettingsError, VeoError
 from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings
 from veo_mcp.store import Database, Store
-from veo_mcp.wiring import database_address, open_client
+from veo_mcp.wiring import database_address, open_api
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +93,7 @@ async def _service(settings: Settings) -> list[Finding]:
     """Make the free calls and compare with what the contract says."""
     if settings.backend == "sandbox":
         return [Finding(ok=True, what="service", said="not asked: the sandbox needs no network")]
-    async with httpx2.AsyncClient() as http:
-        client = open_client(settings, http)
+    async with open_api(settings) as (client, _):
         findings: list[Finding] = []
         try:
             models = await client.models()

@@ -46,7 +46,7 @@ async def open_studio(
         http = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, trust_env=True))
         store = Store(Database(database_address(settings)))
         stack.push_async_callback(store.close)
-        client = open_client(settings, http)
+        client = _client(settings, http)
         fetching = Fetching(
             Artifacts(http, settings.output_dir),
             settings.home / "previews",
@@ -69,7 +69,15 @@ async def open_studio(
         yield studio
 
 
-def open_client(settings: Settings, http: httpx2.AsyncClient) -> VeoClient:
+@asynccontextmanager
+async def open_api(settings: Settings) -> AsyncGenerator[tuple[VeoClient, Artifacts]]:
+    """Open just the way to the API and to files, without ledger and watcher: the caller alone remembers the ids."""
+    transport = _sandbox(settings) if settings.backend == "sandbox" else None
+    async with httpx2.AsyncClient(transport=transport) as http:
+        yield _client(settings, http), Artifacts(http, settings.output_dir)
+
+
+def _client(settings: Settings, http: httpx2.AsyncClient) -> VeoClient:
     """Return the client for the backend that the settings choose."""
     if settings.backend == "sandbox":
         return VeoClient(http, base_url=SANDBOX_ORIGIN, api_key=SANDBOX_KEY, model=settings.model)

@@ -1,0 +1,52 @@
+"""Orders a video, kills the server at once, starts another: the video arrives all the same, paid once.
+
+python examples/resume_after_restart.py
+"""
+
+import os
+import signal
+import sys
+
+import anyio
+from mcp import Client, StdioServerParameters
+
+ORDER = {"prompt": "A lighthouse in a storm", "duration": 4, "resolution": "720p", "new_variant": True}
+
+
+def server(pid_file: str) -> StdioServerParameters:
+    """Start veo-mcp through a shell line that notes its process id, so that it can be killed for real."""
+    line = 'echo $$ > "$0"; exec "$1" -m veo_mcp serve'
+    return StdioServerParameters(command="sh", args=["-c", line, pid_file, sys.executable], env=dict(os.environ))
+
+
+async def order_and_kill(pid_file: anyio.Path) -> str:
+    """Return the id of a video whose server was killed right after ordering it."""
+    generation_id = ""
+    try:
+        async with Client(server(str(pid_file))) as client:
+            ordered = await client.call_tool("create_video", ORDER)
+            generation_id = (ordered.structured_content or {})["generation_id"]
+            os.kill(int(await pid_file.read_text()), signal.SIGKILL)
+            await client.list_tools()
+    except Exception as error:  # noqa: BLE001  whatever the client makes of a dead server
+        print(f"ordered {generation_id}, server killed ({type(error).__name__})", file=sys.stderr)
+    return generation_id
+
+
+async def fetch(pid_file: anyio.Path, generation_id: str) -> str:
+    async with Client(server(str(pid_file))) as client:
+        while True:
+            answer = await client.call_tool("get_video_status", {"generation_id": generation_id, "wait_seconds": 50})
+            status = answer.structured_content or {}
+            if status["status"] in ("completed", "failed", "unknown"):
+                return status["video"]["path"] if status["video"] else status["error"]["message"]
+
+
+async def main() -> None:
+    async with anyio.TemporaryDirectory() as folder:
+        pid_file = anyio.Path(folder) / "pid"
+        print(await fetch(pid_file, await order_and_kill(pid_file)))
+
+
+if __name__ == "__main__":
+    anyio.run(main)
