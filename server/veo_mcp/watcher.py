@@ -104,9 +104,12 @@ class Watcher:
         return job.id in self._tending
 
     async def announce(self, job: Job) -> None:
-        """Tell the listeners that the job has changed."""
-        for listener in self.listeners:
-            await listener(job)
+        """Tell the listeners that the job has changed; one that fails costs nobody else anything."""
+        for listener in tuple(self.listeners):
+            try:
+                await listener(job)
+            except Exception:
+                logger.exception("%s: somebody could not be told", job.id)
 
     async def retake(self, job: Job) -> Job:
         """Try again to bring home a paid video that could not be saved, or whose file is gone."""
@@ -133,9 +136,9 @@ class Watcher:
                     await self._take_over()
                 else:
                     logger.info("awake after %.0f s: others are given time to beat", began - last)
+                last = began
             except LedgerError as error:
                 logger.warning("%s", error)
-            last = began
             await anyio.sleep(self.pace.beat)
 
     async def _take_over(self) -> None:
@@ -147,27 +150,37 @@ class Watcher:
         """Step the job until it is settled or somebody else's."""
         try:
             while job.is_active:
-                try:
-                    stepped = await self._step(job, tries)
-                    if stepped != job and not await self._save(stepped):
-                        return
-                    job = stepped
-                except LedgerError as error:
-                    logger.warning("%s: %s", job.id, error)
-                    await anyio.sleep(self.pace.retry)
-                except Exception:
-                    logger.exception("%s: a step failed while %s", job.id, job.state)
-                    await anyio.sleep(self.pace.retry)
+                stepped = await self._stepped(job, tries)
+                if stepped != job and not await self._save(stepped):
+                    return
+                job = stepped
                 self.pulse.beat(job.id)
         finally:
             self._tending.discard(job.id)
             self.pulse.beat(job.id)
 
+    async def _stepped(self, job: Job, tries: _Tries) -> Job:
+        try:
+            return await self._step(job, tries)
+        except LedgerError as error:
+            logger.warning("%s: %s", job.id, error)
+        except Exception:
+            logger.exception("%s: a step failed while %s", job.id, job.state)
+        await anyio.sleep(self.pace.retry)
+        return job
+
     async def _save(self, job: Job) -> bool:
+        """Write what a step has learned, however long the ledger takes to come back: the step is not taken twice."""
         free = job.failure is not None and job.failure.charged == "no"
-        if not await self.store.save(job, owner=self.owner, release_claim=free):
-            logger.info("%s: somebody else looks after it", job.id)
-            return False
+        while True:
+            try:
+                if not await self.store.save(job, owner=self.owner, release_claim=free):
+                    logger.info("%s: somebody else looks after it", job.id)
+                    return False
+                break
+            except LedgerError as error:
+                logger.warning("%s: %s", job.id, error)
+                await anyio.sleep(self.pace.retry)
         logger.info("%s: %s", job.id, job.state)
         await self.announce(job)
         return True

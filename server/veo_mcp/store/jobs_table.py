@@ -91,13 +91,13 @@ class Store:
 
     async def adopt(self, job: Job, *, owner: str, lease: float) -> Job:
         """Insert a job whose id came from elsewhere, or return the one that has it."""
-        insert = f"{_INSERT} ON CONFLICT(account, generation_id) DO NOTHING"
+        sql = "SELECT * FROM jobs WHERE account = :account AND generation_id = :generation_id ORDER BY created_at DESC"
 
         def work(execute: Execute) -> Job:
-            execute(insert, **to_row(job), claim=None, owner=owner, lease=lease)
-            where = "account = :account AND generation_id = :generation_id"
-            rows = execute(f"SELECT * FROM jobs WHERE {where}", account=job.account, generation_id=job.generation_id)
-            return from_row(rows[0])
+            standing = execute(sql, account=job.account, generation_id=job.generation_id)
+            if not standing:
+                execute(_INSERT, **to_row(job), claim=None, owner=owner, lease=lease)
+            return from_row(standing[0]) if standing else job
 
         return await self._database.transact(work)
 
@@ -111,12 +111,21 @@ class Store:
         await self._rows("UPDATE jobs SET sent_at = NULL WHERE id = :id AND owner = :owner", id=job.id, owner=owner)
 
     async def accept(self, job: Job, *, owner: str, lease: float) -> None:
-        """Record the id that upstream gave, whoever owns the job by now: a paid id is never dropped."""
-        sql = """UPDATE jobs SET state = :state, generation_id = :generation_id, cost_usd = :cost_usd, failure = NULL,
-            finished_at = NULL, owner = :owner, lease_until = NOW + :lease WHERE id = :id AND generation_id IS NULL"""
-        row = to_row(job)
-        kept = {name: row[name] for name in ("id", "state", "generation_id", "cost_usd")}
-        await self._rows(sql, **kept, owner=owner, lease=lease)
+        """Record the id that upstream gave, whoever owns the job by now, even if its row has gone.
+
+        A paid id is never dropped. Whoever has adopted the id meanwhile, from the account's history, gives way to the order itself.
+        """
+        drop = """DELETE FROM jobs WHERE account = :account AND generation_id = :generation_id AND id <> :id
+            AND request IS NULL"""
+        sql = f"""{_INSERT} ON CONFLICT(id) DO UPDATE SET state = excluded.state,
+            generation_id = excluded.generation_id, cost_usd = excluded.cost_usd, failure = NULL, finished_at = NULL,
+            owner = excluded.owner, lease_until = excluded.lease_until WHERE jobs.generation_id IS NULL"""
+
+        def work(execute: Execute) -> None:
+            execute(drop, account=job.account, generation_id=job.generation_id, id=job.id)
+            execute(sql, **to_row(job), claim=None, owner=owner, lease=lease)
+
+        await self._database.transact(work)
 
     # Watching: who looks after a job
 
