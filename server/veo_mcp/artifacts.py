@@ -1,6 +1,7 @@
 """The finished file's way home: streamed into `.part`, checked, then renamed. Nothing half-done has the final name."""
 
 import errno
+import glob
 import hashlib
 import logging
 import os
@@ -173,6 +174,7 @@ def _take_in(part: Path, final: Path) -> Fetched:
         os.fsync(file.fileno())
     for path in (final, *(final.with_stem(f"{final.stem}-{n}") for n in range(2, 100))):
         if _claim_name(part, path, digest):
+            _sweep(final)
             return Fetched(path=path, size_bytes=path.stat().st_size, sha256=digest)
     raise FileExistsError(errno.EEXIST, "a hundred files have this name", str(final))
 
@@ -189,6 +191,12 @@ def _claim_name(part: Path, path: Path, digest: str) -> bool:
         part.replace(path)  # a file system without hard links
     _sync_folder(path.parent)
     return True
+
+
+def _sweep(final: Path) -> None:
+    """Delete what processes that were killed in the middle of this download have left."""
+    for part in final.parent.glob(f".{glob.escape(final.name)}.*.part"):
+        part.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
