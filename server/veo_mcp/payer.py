@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import anyio
+import anyio.lowlevel
 
 from veo_mcp.api import VideoRequest
 from veo_mcp.client import VeoClient
@@ -63,6 +64,7 @@ class Payer:
 
     async def _send(self, job: Job, request: VideoRequest) -> Job:
         """Send the call; being cancelled in the middle would lose its answer, so that takes its time."""
+        await anyio.lowlevel.checkpoint()
         with anyio.CancelScope(shield=True) as scope:
             self._sending.add(scope)
             try:

@@ -1,5 +1,6 @@
 """The one object that every surface talks to: submit, look up, follow, list."""
 
+import logging
 import statistics
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
@@ -9,13 +10,15 @@ from pathlib import Path
 
 from veo_mcp.api import VideoRequest
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import BudgetExceeded, NotFound, UnknownGeneration
+from veo_mcp.errors import BudgetExceeded, LedgerError, NotFound, UnknownGeneration
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import Job, State, new_job_id
 from veo_mcp.pulse import Pulse
 from veo_mcp.settings import Settings
 from veo_mcp.store import Store
 from veo_mcp.watcher import Watcher
+
+logger = logging.getLogger(__name__)
 
 USUAL_SECONDS = {"aimlapi": 75.0, "sandbox": 15.0}
 """Until jobs of a kind have finished here. 75: AI/ML API's docs speak of about a minute."""
@@ -116,7 +119,7 @@ class Studio:
         heard = time.monotonic()
         while not job.is_settled and (left := end - time.monotonic()) > 0:
             rang = await self.pulse.wait_for_beat(job.id, min(CHECK_SECONDS, left))
-            now = await self.store.get(job.id) or job
+            now = await self._latest(job)
             if rang or now != job or time.monotonic() - heard >= REPORT_SECONDS:
                 heard = time.monotonic()
                 yield now
@@ -133,7 +136,7 @@ class Studio:
         end = time.monotonic() + seconds
         while job.state is State.SUBMITTING and (left := end - time.monotonic()) > 0:
             await self.pulse.wait_for_beat(job.id, min(CHECK_SECONDS, left))
-            job = await self.store.get(job.id) or job
+            job = await self._latest(job)
         return job
 
     async def deliver(self, job: Job) -> None:
@@ -178,6 +181,14 @@ class Studio:
     async def preview(self, job: Job) -> Path | None:
         """Return the animated preview of a completed job's file, made once."""
         return await self.fetching.picture(job, "preview.webp")
+
+    async def _latest(self, job: Job) -> Job:
+        """Return what the ledger says; while it is out of reach, what it last said: whoever waits goes on waiting."""
+        try:
+            return await self.store.get(job.id) or job
+        except LedgerError as error:
+            logger.warning("%s", error)
+            return job
 
     async def _revived(self, job: Job) -> Job:
         """Fetch a paid file again where there is none, free of charge; leave everything else as it is."""
