@@ -45,6 +45,7 @@ class Database:
         self.address = address
         self.is_postgres = isinstance(address, str)
         self._connection: Any = None
+        self._file: tuple[int, int] | None = None
         self._limiter = anyio.CapacityLimiter(1)
         self._faults: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
 
@@ -66,14 +67,12 @@ class Database:
 
     def _run(self, sql: str, values: dict[str, Any]) -> list[Row]:
         with self._translated():
-            if self._connection is None:
-                self._open()
+            self._ensure_open()
             return self._execute(sql, **values)
 
     def _transact(self, work: Callable[[Execute], T]) -> T:
         with self._translated():
-            if self._connection is None:
-                self._open()
+            self._ensure_open()
             return self._transaction(work)
 
     def _transaction(self, work: Callable[[Execute], T]) -> T:
@@ -99,10 +98,28 @@ class Database:
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def _ensure_open(self) -> None:
+        if self._connection is None:
+            self._open()
+        elif self._file != self._file_now():
+            # SQLite would go on writing into the file that nobody else can see.
+            self._drop()
+            raise LedgerError(
+                f"The jobs database {self.address} was moved, deleted or replaced while in use. Try again: from here on"
+                " what is there now is used."
+            )
+
+    def _file_now(self) -> tuple[int, int] | None:
+        if self.is_postgres or not Path(self.address).exists():
+            return None
+        found = Path(self.address).stat()
+        return found.st_dev, found.st_ino
+
     def _open(self) -> None:
         self._connection = self._connect_postgres() if self.is_postgres else self._connect_sqlite()
         try:
             self._transaction(self._migrate)
+            self._file = self._file_now()
         except BaseException:
             self._drop()
             raise

@@ -113,7 +113,8 @@ class Store:
     async def accept(self, job: Job, *, owner: str, lease: float) -> None:
         """Record the id that upstream gave, whoever owns the job by now, even if its row has gone.
 
-        A paid id is never dropped. Whoever has adopted the id meanwhile, from the account's history, gives way to the order itself.
+        A paid id is never dropped. Whoever has adopted the id meanwhile, from the account's history, gives way to the
+        order itself.
         """
         drop = """DELETE FROM jobs WHERE account = :account AND generation_id = :generation_id AND id <> :id
             AND request IS NULL"""

@@ -30,7 +30,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             owner TEXT,
             lease_until DOUBLE PRECISION
         )""",
-        "CREATE UNIQUE INDEX jobs_generation ON jobs(account, generation_id)",
+        "CREATE INDEX jobs_generation ON jobs(generation_id)",
         "CREATE INDEX jobs_created ON jobs(created_at)",
         "CREATE INDEX jobs_leases ON jobs(account, lease_until) WHERE owner IS NOT NULL",
         """CREATE TABLE tasks(

@@ -1,0 +1,563 @@
+"""The jobs table, on SQLite and, where VEO_MCP_TEST_POSTGRES names a server to use as one likes, on Postgres."""
+
+import os
+import secrets
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import anyio
+import psycopg
+import pytest
+
+from studios import NOON, a_failure, a_job, a_request
+from test_jobs import ARTIFACT
+from veo_mcp.errors import LedgerError
+from veo_mcp.jobs import ACTIVE, SETTLED, Job, State
+from veo_mcp.store import Database, Store, database
+from veo_mcp.store.schema import MIGRATIONS
+
+Opener = Callable[[], Store]
+Address = Path | str
+
+SERVER = os.environ.get("VEO_MCP_TEST_POSTGRES", "")
+NO_SERVER = "VEO_MCP_TEST_POSTGRES is not set"
+MIDNIGHT = NOON.replace(hour=0)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.skipif(not SERVER, reason=NO_SERVER))])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Address]:
+    if request.param == "sqlite":
+        yield tmp_path / "home" / "jobs.sqlite3"
+        return
+    schema = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(SERVER, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}".encode())
+        yield f"{SERVER}{'&' if '?' in SERVER else '?'}options={quote(f'-csearch_path={schema}')}"
+        connection.execute(f"DROP SCHEMA {schema} CASCADE".encode())
+
+
+@pytest.fixture
+async def open_store(address: Address) -> AsyncGenerator[Opener]:
+    """Open the ledger again and again, as that many processes would."""
+    stores: list[Store] = []
+
+    def opened() -> Store:
+        stores.append(Store(Database(address)))
+        return stores[-1]
+
+    yield opened
+    for store in stores:
+        await store.close()
+
+
+@pytest.fixture
+def store(open_store: Opener) -> Store:
+    return open_store()
+
+
+async def claim(store: Store, job: Job, **changes: Any) -> Job | None:
+    """Claim and return the new job; None where the order is answered with another or refused."""
+    usual: dict[str, Any] = {"owner": "me", "lease": 20, "since": MIDNIGHT, "limit_usd": None, "anew": False}
+    claimed = await store.claim(job, **(usual | changes))
+    return claimed.job if claimed.is_new else None
+
+
+async def insert(store: Store, job: Job, **changes: Any) -> Job:
+    assert await claim(store, job, anew=True, **changes) is not None
+    return job
+
+
+async def owned(store: Store, job: Job, owner: str) -> bool:
+    """Say whether the owner may write, without changing anything."""
+    return await store.save(await kept(store, job), owner=owner)
+
+
+async def kept(store: Store, job: Job) -> Job:
+    found = await store.get(job.id)
+    assert found is not None
+    return found
+
+
+# Orders
+
+
+@pytest.mark.parametrize("job", [
+    a_job(),
+    a_job(request=None, fingerprint=None, estimate_usd=None, generation_id="g"),
+    a_job(
+        request=a_request("灯台 'quoted' 👩‍👩‍👧 %s :name NOW", seed=0, generate_audio=False), state=State.FAILED,
+        generation_id="a:b/c", url="https://x/%25", video=ARTIFACT, failure=a_failure(recoverable=True),
+        warnings=("one", "two"), note="NOW :note %(x)s", cost_usd=0.52, sent_at=NOON, finished_at=NOON,
+        delivered_at=NOON + timedelta(microseconds=1),
+    ),
+])  # fmt: skip
+async def test_a_job_is_read_back_as_it_was_written(store: Store, job: Job) -> None:
+    await insert(store, job)
+    assert await kept(store, job) == job
+
+
+async def test_the_same_order_is_answered_with_the_job_that_is_there(store: Store) -> None:
+    first, second = a_job(1), replace(a_job(2), fingerprint=a_job(1).fingerprint)
+    assert await claim(store, first) == first
+    assert await claim(store, second) is None
+    assert await store.claimed(first.fingerprint or "") == first
+    assert await store.get(second.id) is None
+
+
+async def test_a_new_variant_takes_the_claim_so_that_later_orders_find_the_newest(store: Store) -> None:
+    first, second, third = (replace(a_job(number), fingerprint="same") for number in (1, 2, 3))
+    await claim(store, first)
+    assert await claim(store, second, anew=True) == second
+    assert await claim(store, third) is None
+    assert await store.claimed("same") == second
+
+
+async def test_of_many_connections_exactly_one_is_told_to_pay(open_store: Opener) -> None:
+    told: list[Job | None] = []
+
+    async def order(number: int) -> None:
+        told.append(await claim(open_store(), replace(a_job(number), fingerprint="same"), owner=f"process {number}"))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(8):
+            tasks.start_soon(order, number)
+    assert [job is not None for job in told].count(True) == 1
+    assert len(told) == 8
+
+
+RACER = """
+import sys, anyio
+from datetime import UTC, datetime
+from pathlib import Path
+from veo_mcp.jobs import Job, State
+from veo_mcp.store import Database, Store
+
+async def main(address, name):
+    store = Store(Database(address if "://" in address else Path(address)))
+    now = datetime.now(UTC)
+    job = Job(id=name, account="a", backend="aimlapi", model="m", request=None, state=State.SUBMITTING,
+              created_at=now, fingerprint="same")
+    print("ready", flush=True)
+    sys.stdin.readline()
+    claimed = await store.claim(job, owner=name, lease=20, since=now, limit_usd=None, anew=False)
+    print("pays" if claimed.is_new else "reuses", flush=True)
+    await store.close()
+
+anyio.run(main, sys.argv[1], sys.argv[2])
+"""
+
+
+def test_of_many_processes_on_a_new_ledger_exactly_one_is_told_to_pay(address: Address) -> None:
+    racers = [
+        subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", RACER, str(address), str(number)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for number in range(4)
+    ]  # fmt: skip
+    assert [racer.stdout.readline() for racer in racers if racer.stdout] == ["ready\n"] * 4
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    assert sorted(racer.communicate(timeout=30)[0].strip() for racer in racers) == ["pays"] + ["reuses"] * 3
+
+
+async def test_two_orders_at_once_cannot_both_pass_the_budget(open_store: Opener) -> None:
+    told: list[Job | None] = []
+
+    async def order(number: int) -> None:
+        told.append(await claim(open_store(), a_job(number, estimate_usd=1.0), limit_usd=2.5))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(6):
+            tasks.start_soon(order, number)
+    assert [job is not None for job in told].count(True) == 2
+
+
+async def test_a_budget_may_be_spent_to_the_last_cent(store: Store) -> None:
+    for number in range(3):
+        assert await claim(store, a_job(number, estimate_usd=0.1), limit_usd=0.3) is not None
+    refused = await store.claim(
+        a_job(9, estimate_usd=0.1), owner="me", lease=20, since=MIDNIGHT, limit_usd=0.3, anew=False
+    )
+    assert (refused.job, refused.is_new, round(refused.spent_usd, 9)) == (None, False, 0.3)
+    assert await store.get(a_job(9).id) is None
+
+
+async def test_what_counts_as_spent(store: Store) -> None:
+    before = MIDNIGHT - timedelta(hours=1)
+    for job in (
+        a_job(1, estimate_usd=1.0),  # under way
+        a_job(2, estimate_usd=1.0, cost_usd=2.0, generation_id="a", state=State.COMPLETED),  # upstream's own figure
+        a_job(3, estimate_usd=1.0, cost_usd=0.0, state=State.FAILED),  # free of charge
+        a_job(4, estimate_usd=4.0, state=State.UNKNOWN),  # may be gone
+        a_job(5, estimate_usd=8.0, created_at=before, generation_id="b", state=State.COMPLETED),  # yesterday
+        a_job(6, estimate_usd=16.0, created_at=before),  # since yesterday, still under way
+        a_job(7, estimate_usd=32.0, backend="sandbox"),  # never charged
+        a_job(8, estimate_usd=None, request=None, fingerprint=None, generation_id="c"),  # ordered elsewhere
+    ):
+        await insert(store, job)
+    assert await store.spent("aimlapi", MIDNIGHT) == 1 + 2 + 4 + 16
+
+
+async def test_a_delivered_job_gives_up_its_claim_and_keeps_its_first_delivery(store: Store) -> None:
+    job = a_job(1)
+    await claim(store, job)
+    await store.deliver(job, at=NOON)
+    await store.deliver(job, at=NOON + timedelta(days=1))
+    assert await store.claimed(job.fingerprint or "") is None
+    assert (await kept(store, job)).delivered_at == NOON
+
+
+async def test_an_adopted_id_becomes_one_job_however_often_it_is_adopted(open_store: Opener) -> None:
+    adopted: list[Job] = []
+
+    async def adopt(number: int) -> None:
+        job = a_job(number, request=None, fingerprint=None, state=State.QUEUED, generation_id="theirs")
+        adopted.append(await open_store().adopt(job, owner=str(number), lease=20))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(4):
+            tasks.start_soon(adopt, number)
+    assert len({job.id for job in adopted}) == 1
+
+
+async def test_two_accounts_may_have_the_same_generation_id(store: Store) -> None:
+    await insert(store, a_job(1, generation_id="g"))
+    await insert(store, a_job(2, generation_id="g", account="another"))
+    assert len(await store.page([], 10)) == 2
+
+
+# The paid call
+
+
+async def test_only_the_owner_sends_and_only_once(store: Store) -> None:
+    job = await insert(store, a_job())
+    assert not await store.begin_sending(job, owner="another", at=NOON)
+    assert await store.begin_sending(job, owner="me", at=NOON)
+    assert not await store.begin_sending(job, owner="me", at=NOON)
+    assert (await kept(store, job)).sent_at == NOON
+
+
+async def test_a_call_that_did_not_leave_may_be_sent_again_by_its_owner(store: Store) -> None:
+    job = await insert(store, a_job())
+    await store.begin_sending(job, owner="me", at=NOON)
+    await store.not_sent(job, owner="another")
+    assert not await store.begin_sending(job, owner="me", at=NOON)
+    await store.not_sent(job, owner="me")
+    assert await store.begin_sending(job, owner="me", at=NOON)
+
+
+async def test_a_paid_id_is_recorded_whoever_owns_the_job_by_now(store: Store) -> None:
+    job = await insert(store, a_job(), lease=-1)
+    (taken,) = await store.take_over(account=job.account, owner="another", lease=20)
+    assert await store.save(taken.lost("No answer.", at=NOON), owner="another")
+    await store.accept(job.accepted("paid", cost_usd=0.5), owner="me", lease=20)
+    found = await kept(store, job)
+    assert (found.state, found.generation_id, found.cost_usd) == (State.QUEUED, "paid", 0.5)
+    assert (found.failure, found.finished_at) == (None, None)
+    assert await owned(store, job, "me")
+
+
+async def test_an_id_that_is_recorded_is_not_overwritten(store: Store) -> None:
+    job = await insert(store, a_job())
+    await store.accept(job.accepted("first", cost_usd=None), owner="me", lease=20)
+    await store.accept(job.accepted("second", cost_usd=None), owner="me", lease=20)
+    assert (await kept(store, job)).generation_id == "first"
+
+
+async def test_two_orders_that_are_answered_with_the_same_id_are_both_recorded(store: Store) -> None:
+    first, second = await insert(store, a_job(1)), await insert(store, a_job(2))
+    await store.accept(first.accepted("same", cost_usd=None), owner="me", lease=20)
+    await store.accept(second.accepted("same", cost_usd=None), owner="me", lease=20)
+    assert (await kept(store, second)).generation_id == "same"
+
+
+async def test_a_paid_id_is_recorded_even_where_the_ledger_was_replaced_by_an_empty_one(store: Store) -> None:
+    await store.accept(a_job().accepted("paid", cost_usd=0.5), owner="me", lease=20)
+    assert (await kept(store, a_job())).generation_id == "paid"
+    assert await owned(store, a_job(), "me")
+
+
+async def test_an_order_takes_the_place_of_its_own_adopted_id(store: Store) -> None:
+    ordered = await insert(store, a_job(1))
+    adopted = a_job(2, request=None, fingerprint=None, state=State.QUEUED, generation_id="paid")
+    await store.adopt(adopted, owner="another", lease=20)
+    await store.accept(ordered.accepted("paid", cost_usd=None), owner="me", lease=20)
+    assert [job.id for job in await store.page([], 10)] == [ordered.id]
+
+
+# Leases
+
+
+async def test_only_the_owner_writes(store: Store) -> None:
+    job = await insert(store, a_job(state=State.QUEUED, generation_id="g"))
+    assert not await store.save(job.running(State.GENERATING), owner="another", release_claim=True)
+    assert await kept(store, job) == job
+    assert await store.claimed(job.fingerprint or "") == job
+    assert await store.save(job.running(State.GENERATING, note="half"), owner="me")
+    assert (await kept(store, job)).note == "half"
+
+
+async def test_a_settled_job_is_let_go_of_and_a_free_failure_gives_up_its_claim(store: Store) -> None:
+    job = await insert(store, a_job())
+    assert await store.save(job.failed(a_failure(), at=NOON), owner="me", release_claim=True)
+    assert not await owned(store, job, "me")
+    assert await store.claimed(job.fingerprint or "") is None
+
+
+@pytest.mark.parametrize("state", list(State))
+async def test_jobs_under_way_are_taken_over_when_their_lease_has_run_out(store: Store, state: State) -> None:
+    gone = await insert(store, a_job(1, state=state, generation_id="a"), owner="gone", lease=-1)
+    await insert(store, a_job(2, state=state, generation_id="b"), owner="alive", lease=20)
+    await insert(store, a_job(3, state=state, generation_id="c", account="another"), owner="gone", lease=-1)
+    taken = await store.take_over(account=gone.account, owner="me", lease=20)
+    assert taken == ([gone] if state in ACTIVE else [])
+    assert await store.take_over(account=gone.account, owner="third", lease=20) == []
+
+
+async def test_one_of_many_takes_over(open_store: Opener) -> None:
+    job = await insert(open_store(), a_job(), owner="gone", lease=-1)
+    taken: list[Job] = []
+
+    async def take_over(number: int) -> None:
+        taken.extend(await open_store().take_over(account=job.account, owner=str(number), lease=20))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(6):
+            tasks.start_soon(take_over, number)
+    assert taken == [job]
+
+
+async def test_a_beat_renews_what_its_owner_tends_and_nothing_else(store: Store) -> None:
+    jobs = [await insert(store, a_job(number), owner="me", lease=-1) for number in range(3)]
+    theirs = await insert(store, a_job(3), owner="another", lease=-1)
+    await store.beat({jobs[0].id, jobs[1].id, theirs.id}, owner="me", lease=20)
+    await store.beat(set(), owner="me", lease=20)
+    taken = await store.take_over(account=theirs.account, owner="third", lease=20)
+    assert {job.id for job in taken} == {jobs[2].id, theirs.id}
+
+
+async def test_leases_are_counted_by_the_databases_clock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await insert(store, a_job(), lease=20)
+    monkeypatch.setattr("time.time", lambda: 4_000_000_000.0)
+    assert await store.take_over(account=job.account, owner="fast clock", lease=20) == []
+
+
+async def test_what_is_let_go_of_can_be_taken_at_once(store: Store) -> None:
+    job = await insert(store, a_job(), owner="me")
+    theirs = await insert(store, a_job(2), owner="another")
+    await store.let_go(owner="me")
+    assert await store.take_over(account=job.account, owner="next", lease=20) == [job]
+    assert await owned(store, theirs, "another")
+
+
+@pytest.mark.parametrize("state", sorted(SETTLED))
+async def test_a_settled_job_is_taken_by_one_who_wants_its_file_again(store: Store, state: State) -> None:
+    job = await insert(store, a_job(state=state, generation_id="g"), lease=-1)
+    assert not await store.take(replace(job, state=State.QUEUED), owner="a", lease=20)
+    assert await store.take(job, owner="a", lease=20)
+    assert not await store.take(job, owner="b", lease=20)
+
+
+# Reading
+
+
+async def test_a_job_is_found_by_our_id_and_by_upstreams(store: Store) -> None:
+    job = await insert(store, a_job(generation_id="-a:b/c"))
+    assert await store.get(job.id) == await store.get("-a:b/c") == job
+    assert await store.get("") is None
+    assert await store.get("'; DROP TABLE jobs; --") is None
+
+
+async def walk(store: Store, states: list[State], limit: int) -> list[str]:
+    seen: list[str] = []
+    while page := await store.page(states, limit, seen[-1] if seen else None):
+        seen += [job.id for job in page]
+    return seen
+
+
+async def test_pages_show_unknown_outcomes_first_then_the_newest(store: Store) -> None:
+    states = [State.UNKNOWN if number in (2, 5) else State.COMPLETED for number in range(8)]
+    for number, state in enumerate(states):
+        await insert(store, a_job(number, state=state, generation_id=str(number)))
+    expected = [a_job(number).id for number in (5, 2, 7, 6, 4, 3, 1, 0)]
+    assert [await walk(store, [], limit) for limit in (1, 3, 8, 20)] == [expected] * 4
+    assert await walk(store, [State.UNKNOWN], 1) == expected[:2]
+    assert await walk(store, [State.COMPLETED, State.UNKNOWN], 3) == expected
+    assert await walk(store, [State.FAILED], 3) == []
+
+
+async def test_a_cursor_stands_still_while_new_jobs_come(store: Store) -> None:
+    same_time = {"created_at": NOON}
+    for number in range(6):
+        await insert(store, a_job(number, **same_time))
+    first = await store.page([], 3)
+    await insert(store, a_job(7, **same_time))
+    await insert(store, a_job(8))
+    second = await store.page([], 10, first[-1].id)
+    assert [job.id for job in first + second] == [a_job(number).id for number in (5, 4, 3, 2, 1, 0)]
+
+
+async def test_usual_times_come_from_finished_jobs_of_the_kind(store: Store) -> None:
+    for number in range(3):
+        done = {"state": State.COMPLETED, "finished_at": NOON + timedelta(seconds=10 * number + number)}
+        await insert(store, a_job(number, generation_id=str(number), **done))
+    await insert(store, a_job(4, state=State.FAILED, finished_at=NOON + timedelta(seconds=99)))
+    kind = a_job().kind
+    assert [round(seconds) for seconds in await store.durations(kind)] == [20, 10, 0]
+    assert [round(seconds) for seconds in await store.durations(kind, 1)] == [20]
+    assert await store.durations("another kind") == []
+
+
+# Trouble
+
+SCHEMA_1 = Path(__file__).with_name("ledgers") / "schema-1.sql"
+
+
+async def test_a_ledger_of_the_first_schema_is_opened_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(SCHEMA_1.read_text())
+    store = Store(Database(path))
+    (job,) = await store.page([], 10)
+    assert (job.state, job.handle, job.request) == (State.COMPLETED, "gen-1:google/veo", a_request("A lighthouse"))
+    assert job.video is not None
+    assert await store.take(job, owner="me", lease=20)
+    assert await store.save(job.move(State.DOWNLOADING), owner="me")
+    await store.close()
+
+
+async def test_a_ledger_of_a_newer_schema_is_refused_and_left_alone(
+    store: Store, open_store: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await insert(store, a_job())
+    monkeypatch.setattr(database, "MIGRATIONS", ())
+    with pytest.raises(LedgerError, match=r"schema 1; this veo-mcp knows 0\. Upgrade veo-mcp"):
+        await open_store().get(job.id)
+    monkeypatch.undo()
+    assert await open_store().get(job.id) == job
+
+
+async def test_a_migration_that_fails_halfway_changes_nothing(
+    address: Address, open_store: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await insert(open_store(), a_job())
+    with monkeypatch.context() as patch:
+        broken = ("ALTER TABLE jobs ADD COLUMN extra TEXT", "ALTER TABLE nowhere ADD COLUMN extra TEXT")
+        patch.setattr(database, "MIGRATIONS", (*MIGRATIONS, broken))
+        with pytest.raises(LedgerError):
+            await open_store().get("any")
+    sound = ("ALTER TABLE jobs ADD COLUMN extra TEXT",)
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, sound))
+    assert await open_store().get(a_job().id) == a_job()
+    assert await open_store().get(a_job().id) == a_job()
+
+
+async def test_a_transaction_that_raises_changes_nothing(store: Store, address: Address) -> None:
+    job = await insert(store, a_job())
+
+    def work(execute: database.Execute) -> None:
+        execute("DELETE FROM jobs")
+        raise ValueError("in the middle")
+
+    other = Database(address)
+    with pytest.raises(ValueError, match="in the middle"):
+        await other.transact(work)
+    await other.close()
+    assert await kept(store, job) == job
+
+
+async def test_a_locked_ledger_is_an_error_soon_and_works_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    path = tmp_path / "jobs.sqlite3"
+    store = Store(Database(path))
+    await insert(store, a_job(1))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for write in (claim(store, a_job(2)), store.beat([a_job(1).id], owner="me", lease=20)):
+            with pytest.raises(LedgerError, match="is locked by another process"):
+                await write
+        assert await kept(store, a_job(1)) == a_job(1)
+        newcomer = Store(Database(path))
+        with pytest.raises(LedgerError, match="is locked"):
+            await newcomer.get(a_job(1).id)
+        other.execute("ROLLBACK")
+    assert await claim(store, a_job(2)) is not None
+    assert await newcomer.get(a_job(1).id) == a_job(1)
+    await newcomer.close()
+    await store.close()
+
+
+async def test_a_ledger_that_cannot_be_there_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "garbage").write_bytes(b"not a database, whatever its name" * 100)
+    for path in (tmp_path / "file" / "jobs.sqlite3", tmp_path / "folder", tmp_path / "garbage"):
+        store = Store(Database(path))
+        with pytest.raises(LedgerError, match="veo-mcp doctor") as trouble:
+            await store.get("any")
+        assert str(path) in str(trouble.value)
+        await store.close()
+
+
+async def test_a_ledger_that_comes_back_is_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "jobs.sqlite3"
+    (tmp_path / "home").write_text("in the way")
+    store = Store(Database(path))
+    with pytest.raises(LedgerError):
+        await store.get("any")
+    (tmp_path / "home").unlink()
+    assert await store.get("any") is None
+    await store.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let go of open files")
+async def test_a_ledger_whose_file_is_taken_away_does_not_swallow_orders(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    store = Store(Database(path))
+    await insert(store, a_job(1))
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(LedgerError):
+        await claim(store, a_job(2))
+    assert await claim(store, a_job(2)) is not None
+    other = Store(Database(path))
+    assert await other.get(a_job(2).id) == a_job(2)
+    await other.close()
+    await store.close()
+
+
+@pytest.mark.skipif(not SERVER, reason=NO_SERVER)
+@pytest.mark.parametrize("address", ["postgres"], indirect=True)
+async def test_a_postgres_that_hangs_up_is_an_error_once(address: str) -> None:
+    ledger = Database(address)
+    (row,) = await ledger.run("SELECT pg_backend_pid() AS pid")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s)", [row["pid"]])
+    with pytest.raises(LedgerError, match="at VEO_MCP_DATABASE_URL cannot be used"):
+        await ledger.run("SELECT * FROM jobs")
+    assert await ledger.run("SELECT * FROM jobs") == []
+    await ledger.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:hunter2@127.0.0.1:9/jobs", "postgresql://me:hunter2@127.0.0.1:port/jobs"]
+)
+async def test_a_postgres_that_is_not_there_is_an_error_without_its_password(address: str) -> None:
+    store = Store(Database(address))
+    with pytest.raises(LedgerError, match="at VEO_MCP_DATABASE_URL cannot be used") as trouble:
+        await store.get("any")
+    assert "hunter2" not in str(trouble.value)
+    await store.close()
