@@ -69,7 +69,7 @@ class Sun(Soft):
         self._light = column(stage.palette.light)
         self._cover = np.clip(shine + disc, 0, 1).astype(np.float32)
         if stage.mood is Mood.NIGHT:
-            self._cover *= 1 - disc * _craters(stage) * np.float32(0.2)
+            self._cover *= 1 - disc * _craters(stage) * np.float32(0.1)
 
     def paint(self, rgb: Floats, t: float) -> None:  # noqa: ARG002
         rgb += (self._light - rgb) * self._cover

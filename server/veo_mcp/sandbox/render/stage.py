@@ -49,6 +49,16 @@ class Stage:
     def is_wide(self) -> bool:
         return self.width > self.height
 
+    @property
+    def lift(self) -> float:
+        """What heights of land are multiplied by: upright pictures are tall, hills are not."""
+        return min(1.0, 1.15 * self.unit / self.height)
+
+    @property
+    def shore(self) -> float:
+        """Where land in the background ends, as a fraction of the height: at the water, if there is any in front."""
+        return self.horizon + 0.004 if self.has("ocean", "beach") else 1.0
+
     @cached_property
     def soft_size(self) -> tuple[int, int]:
         scale = _SOFT_LONG_SIDE / max(self.width, self.height)

@@ -16,7 +16,7 @@ Shade = Callable[[Floats, Floats], None]
 
 
 class Strip(Sharp):
-    """A band that pans as a whole: blended where it is open, copied where it is solid to the picture's lower edge."""
+    """A band that pans as a whole: blended where it is open, copied below the last open row."""
 
     def __init__(self, stage: Stage, rgb: Floats, cover: Floats, *, top: int, pan: float) -> None:
         """Take what `room_for` the pan has made wide enough; `top` is an even row of the picture."""
@@ -52,14 +52,16 @@ def land(
     bottom: Colour,
     pan: float,
     shade: Shade | None = None,
+    foot: float = 1.0,
 ) -> Strip:
-    """Fill an outline (0..1 for each column) that rises `rise` above `base`; both are fractions of the height.
+    """Fill an outline (0..1 for each column) that rises `rise` above `base`, down to `foot`: fractions of the height.
 
     `pan` is in pixels of a 1080p frame for each 24th of a second.
     """
+    rise *= stage.lift
     first = max(0, int((base - rise) * stage.height)) & ~1
     profile = outline(room_for(stage, pan)) * np.float32(rise * stage.height)
-    rows = np.arange(max(2, stage.height - first), dtype=np.float32)[:, None]
+    rows = np.arange(max(2, int(foot * stage.height) - first), dtype=np.float32)[:, None]
     below = rows - (np.float32(base * stage.height - first) - profile)[None]
     # Graded by the smoothed outline: by the outline itself, each treetop would cast a stripe.
     lie = np.float32(base * stage.height - first) - smoothed(profile, stage.unit // 4)

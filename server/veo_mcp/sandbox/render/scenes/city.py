@@ -64,6 +64,7 @@ def _row(stage: Stage, name: str, *, base: float, rise: float, distance: float, 
         top=palette.land(distance),
         bottom=palette.land(distance * 0.85 + 0.1),
         pan=pan,
+        foot=stage.shore,
         shade=windows(stage, name + " windows", cell * stage.unit, 0.42 if distance > 0.1 else 0.3),
     )
 

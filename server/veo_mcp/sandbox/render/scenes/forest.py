@@ -45,12 +45,13 @@ def _wood(stage: Stage, name: str, *, base: float, tree: float, distance: float,
     dice, palette = stage.dice(name), stage.palette
     return land(
         stage,
-        lambda width: conifers(dice, width, tree * stage.height, spacing=0.075, ground=0.22),
+        lambda width: conifers(dice, width, tree * stage.height * stage.lift, spacing=0.075, ground=0.22),
         base=stage.horizon + base,
         rise=tree,
         top=palette.land(distance),
         bottom=palette.land(min(1.0, distance + 0.2)),
         pan=pan,
+        foot=stage.shore,
     )
 
 

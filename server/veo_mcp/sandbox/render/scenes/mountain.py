@@ -22,7 +22,7 @@ def backdrop(stage: Stage) -> Layers:
 def layers(stage: Stage) -> Layers:
     yield from backdrop(stage)
     yield Depth.FAR, _range(stage, "near peaks", rise=0.24, distance=0.28, pan=1, snow=0.5, down=0.08)
-    palette, tree = stage.palette, 0.12 * stage.height
+    palette, tree = stage.palette, 0.12 * stage.height * stage.lift
     dice, snowy = stage.dice("slope"), stage.has("snow")
     yield (
         Depth.NEAR,
@@ -57,6 +57,7 @@ def _range(
         bottom=palette.land(min(1.0, distance + 0.34)),
         pan=pan,
         shade=rock(stage, snow=snow),
+        foot=stage.shore,
     )
 
 

@@ -15,8 +15,15 @@ _CANVAS = Colour(236, 226, 208)
 
 def layers(stage: Stage) -> Layers:
     size = stage.unit * 0.26
-    poses = [_leaning(stage, size, _SWING * float(np.sin(2 * np.pi * k / _POSES))) for k in range(_POSES)]
-    yield Depth.SUBJECT, Actor(poses, partial(_path, stage), lambda t: t * _POSES * 0.28)
+    leans = [_SWING * float(np.sin(2 * np.pi * k / _POSES)) for k in range(_POSES)]
+    poses = [_leaning(stage, size, lean) for lean in leans]
+    below = [_leaning(stage, size, lean, upside_down=True) for lean in leans]
+    yield Depth.SUBJECT, Actor(below, partial(_path, stage), _rock, opacity=lambda _t: 0.24)
+    yield Depth.SUBJECT, Actor(poses, partial(_path, stage), _rock)
+
+
+def _rock(t: float) -> float:
+    return t * _POSES * 0.28
 
 
 def _path(stage: Stage, t: float) -> Point:
@@ -25,10 +32,12 @@ def _path(stage: Stage, t: float) -> Point:
     return (start + stage.drift(t) * 0.014) * stage.width, (stage.horizon + 0.085 + bob) * stage.height
 
 
-def _leaning(stage: Stage, size: float, lean: float) -> Sprite:
+def _leaning(stage: Stage, size: float, lean: float, *, upside_down: bool = False) -> Sprite:
     shapes: list[Shape] = []
     for polygon, colour in _boat(stage):
         turned = [(x - y * lean, y + x * lean) for x, y in polygon]
+        if upside_down:
+            turned = [(x + 0.02 * float(np.sin(y * 40)), 0.14 - y * 0.7) for x, y in turned]
         shapes.append((turned if stage.heading > 0 else mirrored(turned), colour))
     return drawn(shapes, size)
 
