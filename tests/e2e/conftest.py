@@ -1,0 +1,32 @@
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from databases import scratch_database
+from processes import Scene
+from stand_in import Upstream, listening
+
+POSTGRES = os.environ.get("VEO_MCP_TEST_POSTGRES")
+
+
+@pytest.fixture
+def upstream() -> Generator[Upstream]:
+    with listening(Upstream()) as upstream:
+        yield upstream
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.skipif(POSTGRES is None, reason="VEO_MCP_TEST_POSTGRES is not set")),
+    ]
+)
+def scene(request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream) -> Generator[Scene]:
+    """One ledger in a SQLite file, and the same once more in Postgres where a server is named."""
+    if request.param == "sqlite":
+        yield Scene(tmp_path, upstream)
+        return
+    assert POSTGRES is not None
+    with scratch_database(POSTGRES) as url:
+        yield Scene(tmp_path, upstream, url)

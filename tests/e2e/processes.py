@@ -1,0 +1,238 @@
+"""Real server processes on stdio, driven by the SDK's own client, and the proof that is asked of each scene's end."""
+
+import hashlib
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp import Client, MCPError
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.types import CallToolResult, EmptyResult, PingRequest, TextContent
+from stand_in import KEY, Generation, Upstream
+
+from veo_mcp.results import VideoList, VideoResult
+
+WRAPPER = Path(__file__).with_name("wrapped.py")
+WAIT_SECONDS = 45.0
+ACTIVE = frozenset({"submitting", "queued", "generating", "downloading", "overdue"})
+
+
+async def until(condition: Callable[[], object], seconds: float = WAIT_SECONDS) -> None:
+    """Wait for another process."""
+    with anyio.fail_after(seconds):
+        while not condition():
+            await anyio.sleep(0.01)
+
+
+@dataclass(kw_only=True)
+class Server:
+    client: Client
+    pid: int
+    sign: Path
+    log: Path
+    _read: int = 0
+
+    async def call(self, tool: str, **arguments: Any) -> CallToolResult:
+        return await self.client.call_tool(tool, arguments)
+
+    async def ping(self) -> None:
+        await self.client.session.send_request(PingRequest(), EmptyResult)
+
+    async def order(self, prompt: str, **arguments: Any) -> VideoResult:
+        return _video(await self.call("create_video", prompt=prompt, duration=4, **arguments))
+
+    async def make(self, prompt: str, **arguments: Any) -> VideoResult:
+        """Order the video, or be handed the one that is there, and wait for it."""
+        arguments = {"duration": 4, "max_wait_seconds": WAIT_SECONDS} | arguments
+        return _video(await self.call("generate_and_wait", prompt=prompt, **arguments))
+
+    async def status(self, handle: str, wait_seconds: float = 0) -> VideoResult:
+        return _video(await self.call("get_video_status", generation_id=handle, wait_seconds=wait_seconds))
+
+    async def ledger(self) -> list[VideoResult]:
+        """Return every job, each once it is settled."""
+        handles: list[str] = []
+        cursor: dict[str, str] = {}
+        while True:
+            listed = await self.call("list_videos", limit=100, **cursor)
+            page = VideoList.model_validate(listed.structured_content)
+            handles += [video.generation_id for video in page.videos]
+            if page.cursor is None:
+                return [await self._settled(handle) for handle in handles]
+            cursor = {"cursor": page.cursor}
+
+    async def _settled(self, handle: str) -> VideoResult:
+        video = await self.status(handle)
+        with anyio.fail_after(WAIT_SECONDS):
+            while video.status in ACTIVE:
+                video = await self.status(video.generation_id, wait_seconds=10)
+        return video
+
+    @asynccontextmanager
+    async def calling(self, tool: str, **arguments: Any) -> AsyncGenerator[list[CallToolResult]]:
+        """Have the call under way inside the block; the list has its answer afterwards, if one came."""
+        answers: list[CallToolResult] = []
+
+        async def call() -> None:
+            with suppress(MCPError):  # the server was killed in the middle of the call
+                answers.append(await self.call(tool, **arguments))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            yield answers
+
+    async def stands(self) -> None:
+        """Wait until the process has come to the place where it was told to stop."""
+        await until(self.sign.exists)
+
+    def go_on(self) -> None:
+        self.sign.with_suffix(".go").touch()
+
+    async def has_said(self, words: str) -> None:
+        """Wait until the log holds these words; the log begins anew with every call of `forget`."""
+        await until(lambda: words in self.log.read_text()[self._read :])
+
+    def forget(self) -> None:
+        self._read = len(self.log.read_text())
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def freeze(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    ordered: int
+    paid: int
+    saved: int
+    stated: int
+    twice: int
+    lost: int
+
+
+@dataclass
+class Scene:
+    """One ledger, one folder for videos, one upstream, and as many processes as the test starts."""
+
+    folder: Path
+    upstream: Upstream
+    database_url: str | None = None
+    lease: float = 1.5
+    beat: float = 0.3
+    _servers: int = 0
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def videos(self) -> Path:
+        return self.folder / "videos"
+
+    @property
+    def database(self) -> Path | str:
+        """What `databases.out_of_reach` takes."""
+        return self.home / "jobs.sqlite3" if self.database_url is None else self.database_url
+
+    def variables(self) -> dict[str, str]:
+        found = {
+            "AIMLAPI_API_KEY": KEY,
+            "AIMLAPI_BASE_URL": self.upstream.base_url,
+            "VEO_MCP_HOME": str(self.home),
+            "VEO_MCP_OUTPUT_DIR": str(self.videos),
+            "VEO_MCP_POLL_SECONDS": "0.1",
+            "NO_PROXY": "*",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        if self.database_url is not None:
+            found["VEO_MCP_DATABASE_URL"] = self.database_url
+        return found | self.environment
+
+    @asynccontextmanager
+    async def server(self, *, stop: str | None = None, hurried: bool = True, **extra: str) -> AsyncGenerator[Server]:
+        """Start a process that serves on stdio; `stop` names the function before which its first call halts."""
+        self._servers += 1
+        self.folder.mkdir(parents=True, exist_ok=True)
+        place = self.folder / f"server-{self._servers}"
+        sign, log = place.with_suffix(".sign"), place.with_suffix(".log")
+        variables = self.variables() | {"E2E_PID": str(place.with_suffix(".pid"))} | extra
+        if hurried:
+            variables |= {"E2E_LEASE": str(self.lease), "E2E_BEAT": str(self.beat), "E2E_BUSY": "0.5"}
+        if stop is not None:
+            variables |= {"E2E_STOP": stop, "E2E_SIGN": str(sign)}
+        parameters = StdioServerParameters(command=sys.executable, args=[str(WRAPPER)], env=variables)
+        with log.open("w") as errors:
+            async with Client(stdio_client(parameters, errors), read_timeout_seconds=90, mode="legacy") as client:
+                pid = int(place.with_suffix(".pid").read_text())
+                yield Server(client=client, pid=pid, sign=sign, log=log)
+
+    async def prove(self, server: Server) -> Figures:
+        """Assert that nothing was paid twice and that every paid id ended in a whole file or a stated outcome."""
+        jobs = await server.ledger()
+        by_handle = {job.generation_id: job for job in jobs}
+        saved = stated = 0
+        lost: list[str] = []
+        for generation in self.upstream.paid:
+            job = by_handle.get(generation.id) or by_handle.get(generation.request_id)
+            if job is not None and _holds(job, generation):
+                saved += 1
+            elif job is not None and says_what_to_do(job):
+                stated += 1
+            else:
+                lost.append(f"{generation.id} ({generation.prompt}): {job}")
+        requests = [generation.request_id for generation in self.upstream.paid]
+        twice = len(requests) - len(set(requests))
+        self.assert_only_whole_files()
+        self.assert_the_key_went_to_the_api_only()
+        assert not lost, lost
+        assert twice == 0
+        return Figures(ordered=len(jobs), paid=len(requests), saved=saved, stated=stated, twice=twice, lost=len(lost))
+
+    def assert_only_whole_files(self) -> None:
+        whole = {generation.sha256 for generation in self.upstream.paid}
+        for path in self.videos.glob("[!.]*"):
+            assert sha256(path) in whole, path
+
+    def assert_the_key_went_to_the_api_only(self) -> None:
+        for heard in self.upstream.heard:
+            assert heard.authorization == (None if heard.path.startswith("/files/") else f"Bearer {KEY}"), heard
+        for log in self.folder.glob("*.log"):
+            assert KEY not in log.read_text()
+
+
+def says_what_to_do(job: VideoResult) -> bool:
+    """An unknown outcome names the request and the two ways on; a failure says whether money is gone."""
+    if job.error is None:
+        return False
+    if job.status == "unknown":
+        words = (job.generation_id, "aimlapi.com", "get_video_status", "new_variant=true")
+        return job.error.charged == "maybe" and all(word in job.error.message for word in words)
+    return job.status == "failed" and job.error.message != ""
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _holds(job: VideoResult, generation: Generation) -> bool:
+    if job.status != "completed" or job.video is None:
+        return False
+    return job.video.sha256 == generation.sha256 and sha256(Path(job.video.path)) == generation.sha256
+
+
+def _video(result: CallToolResult) -> VideoResult:
+    said = next((block.text for block in result.content if isinstance(block, TextContent)), "")
+    assert result.structured_content is not None, said
+    return VideoResult.model_validate(result.structured_content)

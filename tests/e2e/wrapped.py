@@ -1,0 +1,77 @@
+"""The server under test, with a shorter pace and a stopping place: `python wrapped.py` takes what `veo-mcp` takes.
+
+E2E_STOP="veo_mcp.store:Store.accept" stops the process's first call of that function before it does anything (with a
+trailing `!` after it has), and E2E_SIGN is the file that says so. The process goes on living, and beating, until it is
+killed; once the file `<sign>.go` is there, the call goes on.
+"""
+
+import functools
+import importlib
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from veo_mcp import cli, wiring
+from veo_mcp.settings import Settings
+from veo_mcp.store import database
+from veo_mcp.watcher import Pace
+
+
+async def _stand(sign: Path) -> None:
+    sign.touch()
+    go = sign.with_suffix(".go")
+    while not await anyio.to_thread.run_sync(go.exists):
+        await anyio.sleep(0.02)
+
+
+def _stopping(function: Callable[..., Awaitable[Any]], sign: Path, *, afterwards: bool) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def stop(*args: Any, **kwargs: Any) -> Any:
+        first = not sign.exists()
+        if first and not afterwards:
+            await _stand(sign)
+        result = await function(*args, **kwargs)
+        if first and afterwards:
+            await _stand(sign)
+        return result
+
+    return stop
+
+
+def _place(target: str, sign: Path) -> None:
+    module_name, path = target.removesuffix("!").split(":")
+    owner: Any = importlib.import_module(module_name)
+    *parents, name = path.split(".")
+    for parent in parents:
+        owner = getattr(owner, parent)
+    setattr(owner, name, _stopping(getattr(owner, name), sign, afterwards=target.endswith("!")))
+
+
+def _hurried(pace_of: Callable[[Settings], Pace]) -> Callable[[Settings], Pace]:
+    def pace(settings: Settings) -> Pace:
+        usual = pace_of(settings)
+        lease, beat = float(os.environ["E2E_LEASE"]), float(os.environ["E2E_BEAT"])
+        return Pace(
+            fixed_poll=usual.fixed_poll, job_timeout=usual.job_timeout, retry=usual.retry, lease=lease, beat=beat
+        )
+
+    return pace
+
+
+def main() -> None:
+    if "E2E_PID" in os.environ:
+        Path(os.environ["E2E_PID"]).write_text(str(os.getpid()))
+    if "E2E_LEASE" in os.environ:
+        wiring.pace_of = _hurried(wiring.pace_of)
+    if "E2E_BUSY" in os.environ:
+        database.BUSY_SECONDS = float(os.environ["E2E_BUSY"])
+    if "E2E_STOP" in os.environ:
+        _place(os.environ["E2E_STOP"], Path(os.environ["E2E_SIGN"]))
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
