@@ -73,6 +73,7 @@ class Artifacts:
         A file that has this name already stays: the same bytes are not stored twice, others get a numbered name.
 
         Raises:
+            DownloadFailed: the half-done file has gone.
             NotSaved: the folder cannot be written.
         """
         with self._disk():
@@ -169,6 +170,8 @@ def _remove(part: Path) -> None:
 
 
 def _take_in(part: Path, final: Path) -> Fetched:
+    if not part.exists():
+        raise DownloadFailed("The half-done file has gone.")
     digest = sha256(part)
     with part.open("r+b") as file:
         os.fsync(file.fileno())

@@ -50,7 +50,7 @@ class Fetching:
             )
         finally:
             await self._artifacts.discard(name, owner=self._owner)
-        logger.info("%s: saved as %s", job.id, fetched.path)
+        logger.info("%s: saved, %d bytes", job.id, fetched.size_bytes)  # the name holds words of the prompt
         facts = inspection.facts
         return job.ready(_artifact(fetched, facts), warnings=_warnings(job, facts), at=self._clock())
 
