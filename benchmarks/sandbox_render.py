@@ -66,7 +66,9 @@ def main() -> int:
             median = statistics.median(found)
             good = good and median <= limit
             runs = ", ".join(f"{cpu:.1f}" for cpu in found)
-            print(f"{seconds} s {resolution}: {median:.1f} s CPU, at most {limit:g} (runs {runs}; encoding alone {bare:.1f})")
+            print(
+                f"{seconds} s {resolution}: {median:.1f} s CPU, at most {limit:g} ({runs}; encoding alone {bare:.1f})"
+            )
     return 0 if good else 1
 
 

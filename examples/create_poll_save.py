@@ -7,6 +7,7 @@ import sys
 import uuid
 
 import anyio
+
 from veo_mcp.api import VideoRequest
 from veo_mcp.settings import Settings
 from veo_mcp.wiring import open_api
@@ -27,4 +28,5 @@ async def main(prompt: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, *(sys.argv[1:3] if len(sys.argv) > 2 else ("A paper boat sails down a rainy street", "boat.mp4")))
+    prompt, name = sys.argv[1:] or ("A paper boat sails down a rainy street", "boat.mp4")
+    anyio.run(main, prompt, name)

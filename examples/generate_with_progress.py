@@ -7,6 +7,7 @@ Without AIMLAPI_API_KEY in the environment the server uses its sandbox.
 
 import os
 import sys
+from typing import Any
 
 import anyio
 from mcp import Client, StdioServerParameters
@@ -27,7 +28,8 @@ async def generate(prompt: str) -> CallToolResult:
 
 def main(prompt: str) -> None:
     result = anyio.run(generate, prompt)
-    video = (result.structured_content or {}).get("video")
+    facts: dict[str, Any] = result.structured_content or {}
+    video = facts.get("video")
     if video is None:  # refused, failed, or the wait was over first: the text says what to do
         sys.exit("\n".join(block.text for block in result.content if isinstance(block, TextContent)))
     print(video["path"])

@@ -6,6 +6,7 @@ python examples/resume_after_restart.py
 import os
 import signal
 import sys
+from typing import Any
 
 import anyio
 from mcp import Client, StdioServerParameters
@@ -25,7 +26,8 @@ async def order_and_kill(pid_file: anyio.Path) -> str:
     try:
         async with Client(server(str(pid_file))) as client:
             ordered = await client.call_tool("create_video", ORDER)
-            generation_id = (ordered.structured_content or {})["generation_id"]
+            facts: dict[str, Any] = ordered.structured_content or {}
+            generation_id = facts["generation_id"]
             os.kill(int(await pid_file.read_text()), signal.SIGKILL)
             await client.list_tools()
     except Exception as error:  # noqa: BLE001  whatever the client makes of a dead server
@@ -37,7 +39,7 @@ async def fetch(pid_file: anyio.Path, generation_id: str) -> str:
     async with Client(server(str(pid_file))) as client:
         while True:
             answer = await client.call_tool("get_video_status", {"generation_id": generation_id, "wait_seconds": 50})
-            status = answer.structured_content or {}
+            status: dict[str, Any] = answer.structured_content or {}
             if status["status"] in ("completed", "failed", "unknown"):
                 return status["video"]["path"] if status["video"] else status["error"]["message"]
 

@@ -49,12 +49,14 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    api_key: SecretStr | None = Field(None, description="the AI/ML API key")
-    base_url: str = Field(DEFAULT_BASE_URL, description="the API's origin; a trailing /v1, /v2 or slash is stripped")
-    backend_choice: Literal["auto", "aimlapi", "sandbox"] = Field(
-        "auto", description="`aimlapi`, `sandbox`, or `auto`: aimlapi if there is a key, else the sandbox"
+    api_key: SecretStr | None = Field(default=None, description="the AI/ML API key")
+    base_url: str = Field(
+        default=DEFAULT_BASE_URL, description="the API's origin; a trailing /v1, /v2 or slash is stripped"
     )
-    model: str = Field(DEFAULT_MODEL, description="the model's name at the API", min_length=1)
+    backend_choice: Literal["auto", "aimlapi", "sandbox"] = Field(
+        default="auto", description="`aimlapi`, `sandbox`, or `auto`: aimlapi if there is a key, else the sandbox"
+    )
+    model: str = Field(default=DEFAULT_MODEL, description="the model's name at the API", min_length=1)
     home: Folder = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("veo-mcp", appauthor=False)),
         description="folder of the jobs database and previews",
@@ -63,17 +65,23 @@ class Settings(BaseModel):
         default_factory=lambda: Path(platformdirs.user_videos_dir()) / "veo-mcp",
         description="folder of finished videos",
     )
-    database_url: SecretStr | None = Field(None, description="`postgresql://…` instead of the SQLite file in the home")
-    poll_seconds: float | None = Field(
-        None, description="fixed seconds between polls; unset: adaptive", ge=0.05, le=600
+    database_url: SecretStr | None = Field(
+        default=None, description="`postgresql://…` instead of the SQLite file in the home"
     )
-    job_timeout_seconds: float = Field(1000, description="seconds after which a job is `overdue`", gt=0)
-    max_wait_seconds: float | None = Field(None, description="longest seconds that one tool call waits", ge=0)
-    daily_budget_usd: float | None = Field(None, description="refuse what would pass this sum per UTC day", ge=0)
-    confirm_above_usd: float | None = Field(None, description="ask the user before a video that costs more", ge=0)
-    usd_per_second: float = Field(0.13, description="price estimate without sound", ge=0)
-    usd_per_second_audio: float = Field(0.195, description="price estimate with sound", ge=0)
-    sandbox_seconds: float = Field(6, description="least seconds that a sandbox generation takes", ge=0)
+    poll_seconds: float | None = Field(
+        default=None, description="fixed seconds between polls; unset: adaptive", ge=0.05, le=600
+    )
+    job_timeout_seconds: float = Field(default=1000, description="seconds after which a job is `overdue`", gt=0)
+    max_wait_seconds: float | None = Field(default=None, description="longest seconds that one tool call waits", ge=0)
+    daily_budget_usd: float | None = Field(
+        default=None, description="refuse what would pass this sum per UTC day", ge=0
+    )
+    confirm_above_usd: float | None = Field(
+        default=None, description="ask the user before a video that costs more", ge=0
+    )
+    usd_per_second: float = Field(default=0.13, description="price estimate without sound", ge=0)
+    usd_per_second_audio: float = Field(default=0.195, description="price estimate with sound", ge=0)
+    sandbox_seconds: float = Field(default=6, description="least seconds that a sandbox generation takes", ge=0)
 
     @field_validator("api_key")
     @classmethod
