@@ -37,7 +37,8 @@ def beats(text: str, seconds: float) -> list[str]:
             merged.append(clause)
     found = [beat for beat in merged if beat]
     is_cut = len(found) > most or len(text) > _BEAT_LENGTH * (most + 1)
-    return [*found[: most - 1], found[most - 1].rstrip(" .,;:") + " …"] if is_cut else found
+    shown = found[:most]
+    return [*shown[:-1], shown[-1].rstrip(" .,;:") + " …"] if is_cut else shown
 
 
 def _clauses(text: str) -> Iterable[str]:

@@ -80,11 +80,13 @@ def _wanted(parts: Iterable[P], text: str, unwanted: str, signs: frozenset[str] 
 
 def _places(text: str, unwanted: str) -> list[Scene]:
     """The scenes that the text names, the one in front first; never none."""
-    found = _wanted(scenes(), text, unwanted)
-    if not found:
-        homes = [subject.home for subject in _wanted(subjects(), text, unwanted)] or [_NOWHERE]
-        return [scene for scene in scenes() if scene.name == homes[0]]
-    return sorted(found, key=lambda scene: (-count(scene.words, text), -scene.rank))
+    allowed = [scene for scene in scenes() if not names(scene.words, unwanted)]
+    counts = {scene.name: count(scene.words, text) + count(scene.hints, text) for scene in allowed}
+    found = [scene for scene in allowed if counts[scene.name]]
+    homes = {subject.home for subject in _wanted(subjects(), text, unwanted)}
+    found = found or [scene for scene in allowed if scene.name in homes]
+    ranked = sorted(found, key=lambda scene: (-counts[scene.name], -scene.rank))
+    return ranked or [scene for scene in scenes() if scene.name == _NOWHERE]
 
 
 def _stage(shot: Shot, text: str, unwanted: str, scene: Scene) -> Stage:

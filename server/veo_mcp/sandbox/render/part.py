@@ -48,6 +48,7 @@ class Part:
 class Scene(Part):
     """A place. `rank` settles which of two equally named places is in front; the other one's backdrop stands behind.
 
+    `hints` are words of what is usually found there: they bring the scene along, but do not remove it.
     `horizon` and `floor` (where feet stand) are fractions of the height. `closed` scenes show no weather and no sky.
     """
 
@@ -56,6 +57,7 @@ class Scene(Part):
     offers: frozenset[Place]
     horizon: float = 0.64
     floor: float = 0.8
+    hints: str = ""
     backdrop: Callable[[Stage], Layers] = no_layers
     fixed_mood: bool = False
     closed: bool = False

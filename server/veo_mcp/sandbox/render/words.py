@@ -26,7 +26,7 @@ def names(words: str, text: str) -> bool:
 
 @cache
 def _patterns(words: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(_pattern(word.strip()), re.IGNORECASE) for word in words.split(","))
+    return tuple(re.compile(_pattern(word.strip()), re.IGNORECASE) for word in words.split(",") if word.strip())
 
 
 def _pattern(word: str) -> str:

@@ -43,10 +43,8 @@ def sound(desk: Desk) -> Iterable[Floats]:
 
 PART = Scene(
     name="beach",
-    words=(
-        "beach*, shore*, coast*, island*, seaside, bay, lighthouse*, plage, playa, strand, пляж*, "
-        "берег*, маяк*, 海滩, 海岸, 灯塔, 해변"
-    ),
+    words=("beach*, shore*, coast*, island*, seaside, bay, plage, playa, strand, пляж*, берег*, 海滩, 海岸, 해변"),
+    hints="lighthouse*, маяк*, 灯塔",
     rank=65,
     moods=(Mood.SUNSET, Mood.DAY, Mood.MORNING),
     offers=frozenset({Place.SKY, Place.WATER, Place.GROUND}),

@@ -79,9 +79,10 @@ PART = Scene(
     name="city",
     words=(
         "city*, cities, street*, skyline, skyscraper*, urban, tokyo, new york, london, paris, "
-        "traffic, building*, downtown, car, cars, taxi, rooftop*, neon, cyberpunk, alley*, ville, "
-        "rue, ciudad, calle, stadt, город*, улиц*, 城市, 都市, 街, 도시"
+        "building*, downtown, rooftop*, alley*, ville, rue, ciudad, calle, stadt, город*, улиц*, 城市, "
+        "都市, 街, 도시"
     ),
+    hints="traffic, car, cars, taxi, neon, cyberpunk",
     rank=45,
     moods=(Mood.NIGHT, Mood.SUNSET),
     offers=frozenset({Place.SKY, Place.GROUND}),

@@ -172,10 +172,10 @@ def sound(desk: Desk) -> Iterable[Floats]:
 PART = Scene(
     name="kitchen",
     words=(
-        "kitchen*, room, indoors, indoor, cosy, cozy, cafe, café, coffee*, candle*, interior*, "
-        "office, restaurant*, bakery, library, bedroom, living room, cook*, chef*, tea, cuisine, "
-        "cocina, küche, кухн*, комнат*, 厨房, 台所, 부엌"
+        "kitchen*, room, indoors, indoor, cosy, cozy, cafe, café, interior*, office, restaurant*, "
+        "bakery, library, bedroom, living room, cuisine, cocina, küche, кухн*, комнат*, 厨房, 台所, 부엌"
     ),
+    hints="coffee*, candle*, cook*, chef*, tea",
     rank=65,
     moods=(Mood.SUNSET, Mood.NIGHT, Mood.MORNING),
     offers=frozenset({Place.GROUND}),

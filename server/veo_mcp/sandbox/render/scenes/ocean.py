@@ -21,9 +21,10 @@ def sound(desk: Desk) -> Iterable[Floats]:
 PART = Scene(
     name="ocean",
     words=(
-        "ocean*, sea, seas, wave, waves, lake, river, sail*, boat*, ship*, surf*, harbor*, harbour*, "
-        "whale*, dolphin*, mer, océan, mar, meer, море, океан*, волн*, 海, 바다"
+        "ocean*, sea, seas, wave, waves, lake, river, harbor*, harbour*, mer, océan, mar, meer, "
+        "море, океан*, волн*, 海, 바다"
     ),
+    hints="sail*, boat*, ship*, surf*, whale*, dolphin*",
     rank=60,
     moods=(Mood.SUNSET, Mood.DAY, Mood.MORNING),
     offers=frozenset({Place.SKY, Place.WATER}),

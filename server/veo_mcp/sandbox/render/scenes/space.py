@@ -105,9 +105,10 @@ def sound(desk: Desk) -> Iterable[Floats]:
 PART = Scene(
     name="space",
     words=(
-        "space, outer space, galax*, nebula*, planet*, cosm*, astronaut*, orbit*, universe, rocket*, "
-        "spaceship*, spacecraft, starship, satellite*, espacio, espace, weltraum, космос*, 宇宙, 太空"
+        "space, outer space, galax*, nebula*, planet*, cosm*, orbit*, universe, espacio, espace, "
+        "weltraum, космос*, 宇宙, 太空"
     ),
+    hints="astronaut*, rocket*, spaceship*, spacecraft, starship, satellite*",
     rank=70,
     moods=(Mood.SPACE,),
     offers=frozenset({Place.SPACE}),

@@ -123,9 +123,10 @@ def sound(desk: Desk) -> Iterable[Floats]:
 PART = Scene(
     name="underwater",
     words=(
-        "underwater, under water, under the sea, coral*, reef*, jellyfish, deep sea, submarine*, "
-        "seabed, aquarium, diver*, fish, fishes, subaquatique, submarino, подводн*, 海底, 珊瑚"
+        "underwater, under water, under the sea, coral*, reef*, deep sea, seabed, aquarium, "
+        "subaquatique, подводн*, 海底, 珊瑚"
     ),
+    hints="jellyfish, submarine*, diver*, fish, fishes, submarino",
     rank=80,
     moods=(Mood.DEEP,),
     offers=frozenset({Place.DEEP}),
