@@ -61,6 +61,9 @@ def serve(*, http: bool, host: str, port: int) -> None:
     """Serve MCP on stdio, or over HTTP."""
     log_to_stderr(logging.INFO)
     settings = Settings.from_environment()
+    from veo_mcp import tracing
+
+    tracing.export(os.environ)
     if not http:
         anyio.run(_serve_stdio, settings)
         return
@@ -75,6 +78,7 @@ def serve(*, http: bool, host: str, port: int) -> None:
 
 
 async def _serve_stdio(settings: Settings) -> None:
+    from veo_mcp import tracing
     from veo_mcp.server import build_server
     from veo_mcp.wiring import open_studio
 
@@ -88,6 +92,7 @@ async def _serve_stdio(settings: Settings) -> None:
         finally:
             if told_to_end.is_set():
                 # Everything is closed. The thread that reads stdin would keep the process until the client hangs up.
+                tracing.finish()
                 logging.shutdown()
                 os._exit(0)
 

@@ -12,15 +12,18 @@ from typing import Any, cast
 
 import httpx2
 
-from veo_mcp import __version__
+from veo_mcp import __version__, tracing
 from veo_mcp.api import Generation, VideoRequest, read_generation
 from veo_mcp.errors import (
     BadRequest,
     Busy,
     Forbidden,
+    KeyLimit,
     NotFound,
     NotSent,
+    NotVerified,
     OutcomeUnknown,
+    OutOfCredits,
     Refused,
     Unauthorized,
     UpstreamError,
@@ -102,9 +105,15 @@ class VeoClient:
             name: self._letter_case.get((name, str(value)), value) for name, value in request.body(self.model).items()
         }
         try:
-            response = await self._http.post(
-                self._base_url + GENERATIONS, json=body, headers=headers, timeout=CREATE_TIMEOUT, follow_redirects=False
-            )
+            with tracing.api_call("POST", self._base_url, GENERATIONS) as call:
+                response = await self._http.post(
+                    self._base_url + GENERATIONS,
+                    json=body,
+                    headers=headers | call.headers,
+                    timeout=CREATE_TIMEOUT,
+                    follow_redirects=False,
+                )
+                call.answered(response.status_code)
         except _NOTHING_LEFT as error:
             raise NotSent(f"{self._base_url} cannot be reached ({type(error).__name__}).") from error
         except httpx2.HTTPError as error:
@@ -113,13 +122,15 @@ class VeoClient:
 
     async def _get(self, path: str, params: dict[str, str]) -> httpx2.Response:
         try:
-            response = await self._http.get(
-                self._base_url + path,
-                params=params,
-                headers=self._authorized(),
-                timeout=RETRIEVE_TIMEOUT,
-                follow_redirects=False,
-            )
+            with tracing.api_call("GET", self._base_url, path) as call:
+                response = await self._http.get(
+                    self._base_url + path,
+                    params=params,
+                    headers=self._authorized() | call.headers,
+                    timeout=RETRIEVE_TIMEOUT,
+                    follow_redirects=False,
+                )
+                call.answered(response.status_code)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise NotSent(f"{self._base_url} did not answer ({type(error).__name__}).") from error
         response = self._without_key(response)
@@ -146,10 +157,11 @@ class VeoClient:
         words = set(re.findall(r"[\w:.]+", allowed))
         learned = False
         for name, value in request.body(self.model).items():
-            if name == "prompt" or not isinstance(value, str) or value in words or name not in said:
+            if name == "prompt" or not isinstance(value, str) or name not in said:
                 continue
-            spelling = next((word for word in words if word.lower() == value.lower()), None)
-            if spelling is not None and self._letter_case.get((name, value)) != spelling:
+            sent = self._letter_case.get((name, value), value)
+            spelling = next((word for word in words if word.lower() == value.lower()), sent)
+            if sent not in words and spelling != sent:
                 logger.warning("upstream wants %s=%r in another letter case: %r", name, value, spelling)
                 self._letter_case[name, value] = spelling
                 learned = True
@@ -193,7 +205,7 @@ def _refusal(response: httpx2.Response, *, paid: bool = False) -> UpstreamError:
         return OutcomeUnknown(f"{what} (HTTP {status}).", said=said, status=status)
     kind, advice = _REFUSALS.get(status, (Refused, f"The service refused (HTTP {status})."))
     if kind is Forbidden:
-        advice = _forbidden(said)
+        kind, advice = _forbidden(said)
     return kind(advice, said=said, status=status)
 
 
@@ -207,15 +219,15 @@ _REFUSALS: dict[int, tuple[type[Refused], str]] = {
 }
 
 
-def _forbidden(said: str) -> str:
+def _forbidden(said: str) -> tuple[type[Refused], str]:
     words = said.lower()
     if "credit" in words or "balance" in words or "funds" in words:
-        return "The account is out of credits: top it up at aimlapi.com, then ask again."
+        return OutOfCredits, "The account is out of credits: top it up at aimlapi.com, then ask again."
     if "limit" in words:
-        return "The API key's own limit is reached: raise it in the account's key settings."
+        return KeyLimit, "The API key's own limit is reached: raise it in the account's key settings."
     if "verif" in words:
-        return "The account is not verified: finish the verification at aimlapi.com."
-    return "The API key is not allowed to do this: check its permissions and the account's credits."
+        return NotVerified, "The account is not verified: finish the verification at aimlapi.com."
+    return Forbidden, "The API key is not allowed to do this: check its permissions and the account's credits."
 
 
 def _message(response: httpx2.Response) -> str:
@@ -235,7 +247,10 @@ def _message(response: httpx2.Response) -> str:
     details = answer.get("errors") or (
         cast("Mapping[str, Any]", error).get("data") if isinstance(error, Mapping) else ""
     )
-    return quoted(f"{_words(message)} {_words(details) if _is_validation(message) else ''}")
+    said = _words(message)
+    if _is_validation(message):
+        said = " ".join([said, *(detail for detail in _words(details).split("; ") if detail not in said)])
+    return quoted(said)
 
 
 def _is_validation(message: object) -> bool:
@@ -243,11 +258,12 @@ def _is_validation(message: object) -> bool:
 
 
 def _words(value: object) -> str:
-    if isinstance(value, str):
-        return value
+    """Return the sentences in a message that may be a string, a list or an object of either."""
+    if isinstance(value, Mapping):
+        return _words(list(cast("Mapping[str, object]", value).values()))
     if isinstance(value, list):
-        return "; ".join(_words(item) for item in cast("list[object]", value))
-    return json.dumps(value) if value else ""
+        return "; ".join(words for item in cast("list[object]", value) if (words := _words(item)))
+    return "" if value is None else str(value)
 
 
 def _retry_after(response: httpx2.Response) -> float | None:

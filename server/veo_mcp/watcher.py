@@ -14,6 +14,7 @@ from typing import assert_never
 import anyio
 import anyio.abc
 
+from veo_mcp import tracing
 from veo_mcp.api import Generation
 from veo_mcp.client import VeoClient
 from veo_mcp.errors import ArtifactError, BadFile, LedgerError, LinkExpired, NotFound, UpstreamError
@@ -98,7 +99,7 @@ class Watcher:
         """Look after a job that this process owns."""
         if self._tasks is not None and job.id not in self._tending:
             self._tending.add(job.id)
-            self._tasks.start_soon(self._tend, job, _Tries(taken_over=taken_over))
+            self._tasks.start_soon(self._tend, job, _Tries(taken_over=taken_over), tracing.here())
 
     def is_tending(self, job: Job) -> bool:
         return job.id in self._tending
@@ -146,15 +147,17 @@ class Watcher:
             logger.info("%s: taken over while %s", job.id, job.state)
             self.watch(job, taken_over=True)
 
-    async def _tend(self, job: Job, tries: _Tries) -> None:
+    async def _tend(self, job: Job, tries: _Tries, ordered_by: tracing.Place) -> None:
         """Step the job until it is settled or somebody else's."""
         try:
-            while job.is_active:
-                stepped = await self._stepped(job, tries)
-                if stepped != job and not await self._save(stepped):
-                    return
-                job = stepped
-                self.pulse.beat(job.id)
+            with tracing.job_life(job.id, ordered_by) as life:
+                while job.is_active:
+                    stepped = await self._stepped(job, tries)
+                    if stepped != job and not await self._save(stepped):
+                        return
+                    job = stepped
+                    life.note(job.state)
+                    self.pulse.beat(job.id)
         finally:
             self._tending.discard(job.id)
             self.pulse.beat(job.id)
