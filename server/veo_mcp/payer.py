@@ -60,7 +60,7 @@ class Payer:
 
     def _wait_time(self, error: UpstreamError, attempt: int) -> float:
         asked = error.retry_after if isinstance(error, Busy) else None
-        return asked if asked is not None else min(self._pause * 2**attempt, LONGEST_PAUSE)
+        return max(asked, self._pause) if asked is not None else min(self._pause * 2**attempt, LONGEST_PAUSE)
 
     async def _send(self, job: Job, request: VideoRequest) -> Job:
         """Send the call; being cancelled in the middle would lose its answer, so that takes its time."""
