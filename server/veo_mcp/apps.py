@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
-from mcp.server.apps import Apps, ResourceCsp
+from mcp.server.apps import Apps, ResourceCsp, ResourcePermissions
 
 PLAYER_URI = "ui://veo-mcp/player.html"
 PLAYER_META: dict[str, Any] = {"ui": {"resourceUri": PLAYER_URI}}
@@ -13,6 +13,7 @@ def player() -> Apps:
     """Return the extension that serves the player.
 
     The resource domains let hosts play `data:` and `blob:` media, which some block unless asked; it needs no network.
+    Writing to the clipboard is for "Copy path".
     """
     apps = Apps()
     apps.add_html_resource(
@@ -21,6 +22,7 @@ def player() -> Apps:
         name="player",
         title="Video player",
         csp=ResourceCsp(resource_domains=["data:", "blob:"]),
+        permissions=ResourcePermissions(clipboard_write={}),
         prefers_border=False,
     )
     return apps
