@@ -13,9 +13,12 @@ from veo_mcp.errors import (
     BadRequest,
     Busy,
     Forbidden,
+    KeyLimit,
     NotFound,
     NotSent,
+    NotVerified,
     OutcomeUnknown,
+    OutOfCredits,
     Refused,
     Unauthorized,
     UpstreamError,
@@ -163,13 +166,13 @@ CODED = {"error": {"code": "service_unavailable", "message": "Maintenance.", "re
         (400, {"message": "Bad."}, BadRequest, "does not take", "Bad."),
         (401, PLAIN, Unauthorized, "AIMLAPI_API_KEY", "This request requires a valid API key."),
         (402, {"message": "Pay."}, Forbidden, "permissions", "Pay."),
-        (403, PROBLEM, Forbidden, "top it up", "You've run out of credits."),
-        (403, {"message": "This key reached its limit."}, Forbidden, "own limit", "This key reached its limit."),
-        (403, {"message": "Verify your account."}, Forbidden, "not verified", "Verify your account."),
+        (403, PROBLEM, OutOfCredits, "top it up", "You've run out of credits."),
+        (403, {"message": "This key reached its limit."}, KeyLimit, "own limit", "This key reached its limit."),
+        (403, {"message": "Verify your account."}, NotVerified, "not verified", "Verify your account."),
         (403, {"message": "No."}, Forbidden, "permissions", "No."),
         (404, {"message": "Inference not found"}, NotFound, "does not know", "Inference not found"),
         (409, {"message": "Conflict."}, Refused, "HTTP 409", "Conflict."),
-        (422, {"detail": [{"msg": "No."}]}, BadRequest, "does not take", '{"msg": "No."}'),
+        (422, {"detail": [{"msg": "No."}]}, BadRequest, "does not take", "No."),
         (429, {"message": "Slow down."}, Busy, "rate or concurrency", "Slow down."),
         (503, CODED, Busy, "unavailable", "Maintenance."),
         (500, {"title": "Internal"}, OutcomeUnknown, "HTTP 500", "Internal"),
@@ -250,6 +253,15 @@ async def test_another_letter_case_is_learned_from_one_free_refusal(upstream: Up
     assert await order(client, resolution="720p") == "first"
     assert await order(client, resolution="720p") == "second"
     assert [post["resolution"] for post in upstream.posts] == ["720p", "720P", "720P"]
+
+
+async def test_a_learned_letter_case_is_unlearned_when_the_service_goes_back(
+    upstream: Upstream, client: VeoClient
+) -> None:
+    back = "resolution: Expected '720p' | '1080p', received '720P'"
+    upstream.orders = [says({"message": CAPITALS}, 400), accepts("a"), says({"message": back}, 400), accepts("b")]
+    assert [await order(client, resolution="720p") for _ in range(2)] == ["a", "b"]
+    assert [post["resolution"] for post in upstream.posts] == ["720p", "720P", "720P", "720p"]
 
 
 async def test_a_letter_case_that_does_not_help_is_tried_once(upstream: Upstream, client: VeoClient) -> None:

@@ -12,7 +12,7 @@ VeoError
 │   ├── Refused              4xx: a clear no, nothing was charged
 │   │   ├── BadRequest       400
 │   │   ├── Unauthorized     401
-│   │   ├── Forbidden        402, 403: credits, limits, permissions
+│   │   ├── Forbidden        402, 403: OutOfCredits, KeyLimit, NotVerified, or without permission
 │   │   └── NotFound         404
 │   ├── Busy                 429, 503: a clear "not now", with retry_after
 │   └── OutcomeUnknown       5xx, a cut connection, no answer, an unreadable one
@@ -96,6 +96,18 @@ class Unauthorized(Refused):
 
 class Forbidden(Refused):
     name = "forbidden"
+
+
+class OutOfCredits(Forbidden):
+    name = "out_of_credits"
+
+
+class KeyLimit(Forbidden):
+    name = "key_limit"
+
+
+class NotVerified(Forbidden):
+    name = "not_verified"
 
 
 class NotFound(Refused):

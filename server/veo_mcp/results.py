@@ -129,8 +129,8 @@ def _warnings(job: Job) -> list[str]:
     found: list[str] = []
     if job.backend == "sandbox":
         found.append(
-            "Sandbox: an animatic drawn on this machine, not Veo. Nothing is charged; the cost is what Veo would cost."
-            " Set AIMLAPI_API_KEY for real videos."
+            "Sandbox: an animatic drawn on this machine, not Veo; the cost is what Veo would cost."
+            " AIMLAPI_API_KEY gives real videos."
         )
     ordered = job.request
     if ordered and job.is_active and ordered.duration in (4, 6) and ordered.resolution == "1080p":
@@ -160,7 +160,7 @@ def next_step(job: Job, *, waited: bool = False) -> str:
         case State.FAILED if job.can_be_fetched:
             return f"Do not order it again: it is paid. Mend what the error says, then {status}."
         case State.FAILED:
-            return "Nothing was charged. Mend what the error says, then call again."
+            return "Mend what the error says, then call again."
         case State.OVERDUE:
             return f"Taking unusually long, but not lost and still watched. {status} later; do not order it again."
         case State.SUBMITTING | State.QUEUED | State.GENERATING | State.DOWNLOADING:

@@ -15,7 +15,7 @@ import anyio
 import anyio.abc
 
 from veo_mcp import tracing
-from veo_mcp.api import Generation
+from veo_mcp.api import FAILURE_WORDS, Generation
 from veo_mcp.client import VeoClient
 from veo_mcp.errors import ArtifactError, BadFile, LedgerError, LinkExpired, NotFound, UpstreamError
 from veo_mcp.fetching import PAID, Fetching, given_up
@@ -33,6 +33,7 @@ GIVE_UP_SECONDS = 48 * 3600.0
 FETCH_ATTEMPTS = 6
 BAD_FILE_ATTEMPTS = 3
 NO_LINK_POLLS = 5
+DOUBTFUL_POLLS = 2
 
 
 Listener = Callable[[Job], Awaitable[None]]
@@ -64,6 +65,7 @@ class _Tries:
     taken_over: bool = False
     fetches: int = 0
     without_link: int = 0
+    doubts: int = 0
     polled: bool = False
 
 
@@ -217,6 +219,9 @@ class Watcher:
 
     def _heard(self, job: Job, generation: Generation, tries: _Tries) -> Job:
         match generation.outcome:
+            case "failed" if generation.word.lower() not in FAILURE_WORDS and tries.doubts < DOUBTFUL_POLLS:
+                tries.doubts += 1  # an error beside a word that means something else: one bad poll ends nothing
+                return self._still_waiting(job, f"upstream says {generation.word[:40]!r} with an error")
             case "failed":
                 failure = Failure(
                     name=generation.error_name or "generation_failed", message=_why(generation), charged="no"
