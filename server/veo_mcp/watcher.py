@@ -34,6 +34,7 @@ FETCH_ATTEMPTS = 6
 BAD_FILE_ATTEMPTS = 3
 NO_LINK_POLLS = 5
 DOUBTFUL_POLLS = 2
+LONGEST_PAUSE_SECONDS = 60.0
 
 
 Listener = Callable[[Job], Awaitable[None]]
@@ -66,6 +67,7 @@ class _Tries:
     fetches: int = 0
     without_link: int = 0
     doubts: int = 0
+    crashes: int = 0
     polled: bool = False
 
 
@@ -170,8 +172,9 @@ class Watcher:
         except LedgerError as error:
             logger.warning("%s: %s", job.id, error)
         except Exception:
+            tries.crashes += 1
             logger.exception("%s: a step failed while %s", job.id, job.state)
-        await anyio.sleep(self.pace.retry)
+        await anyio.sleep(min(self.pace.retry * 2**tries.crashes, LONGEST_PAUSE_SECONDS))
         return job
 
     async def _save(self, job: Job) -> bool:
