@@ -1,0 +1,447 @@
+"""Every job ends in a checked file or a stated failure, whatever polls, downloads, clocks and processes do."""
+
+import logging
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+
+from studios import NOON, QUICK, Place, a_job, a_request, until
+from upstream import LINK, Answer, Gate, accepts, clip, completed, delivers, fails, says, status
+from veo_mcp import fetching, watcher
+from veo_mcp.jobs import Failure, Job, State
+from veo_mcp.store import Database, Store, database
+from veo_mcp.studio import Studio
+from veo_mcp.watcher import GIVE_UP_SECONDS, Pace
+
+FRESH = "https://cdn.example/fresh.mp4"
+
+
+async def ended(studio: Studio, seconds: float = 10) -> Job:
+    """Order a video and return how it ended."""
+    return await studio.wait((await studio.submit(a_request())).job, seconds)
+
+
+async def made(place: Place) -> Job:
+    async with place.open() as studio:
+        return await ended(studio)
+
+
+def failure_of(job: Job) -> Failure:
+    assert job.state is State.FAILED
+    assert job.failure is not None
+    return job.failure
+
+
+@asynccontextmanager
+async def ledger_of(place: Place) -> AsyncGenerator[Store]:
+    """Open the ledger as another process would."""
+    store = Store(Database(place.settings().home / "jobs.sqlite3"))
+    yield store
+    await store.close()
+
+
+async def leave_behind(place: Place, owner: str = "killed", lease: float = -1, **changes: Any) -> Job:
+    """Write a job as a process that is no more has left it."""
+    usual: dict[str, Any] = {"account": place.settings().account, "state": State.GENERATING, "generation_id": "left"}
+    job = a_job(**(usual | changes))
+    async with ledger_of(place) as store:
+        await store.claim(job, owner=owner, lease=lease, since=NOON, limit_usd=None, anew=True)
+    return job
+
+
+# Polls
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        says("<html>A timeout occurred</html>", 524),
+        says({"message": "Inference not found"}, 404),
+        says({"message": "Internal server error"}, 500),
+        says("<html>Maintenance</html>", 200),
+        says({}, 401),
+        says({}, 403),
+        says({}, 429),
+        says([]),
+        fails(httpx2.ReadError),
+        fails(httpx2.ReadTimeout),
+        fails(httpx2.ConnectError),
+    ],
+)
+async def test_polls_that_fail_do_not_end_a_job(place: Place, trouble: Answer) -> None:
+    place.upstream.polls = [trouble, status("generating"), trouble, trouble, completed()]
+    job = await made(place)
+    assert job.state is State.COMPLETED
+    assert len(place.upstream.posts) == 1
+
+
+@pytest.mark.parametrize("word", ["completed", "complete", "succeeded", "COMPLETED"])
+@pytest.mark.parametrize("video", [{"url": LINK}, [{"url": LINK}], [LINK], LINK])
+async def test_every_word_and_shape_of_success_brings_the_file(place: Place, word: str, video: object) -> None:
+    place.upstream.polls = [status("queued"), status("generating"), status("queued"), status(word, video=video)]
+    job = await made(place)
+    assert (job.state, job.url) == (State.COMPLETED, LINK)
+
+
+@pytest.mark.parametrize(
+    ("answer", "name", "words"),
+    [
+        (status("error", error={"name": "policy", "message": "Not allowed."}), "policy", "Not allowed."),
+        (status("error", error={"detail": [{"msg": "Not allowed."}]}), "generation_failed", "Not allowed."),
+        (status("error", error="Not allowed."), "generation_failed", "Not allowed."),
+        (status("unknown", error={"name": "Gone", "message": "No more."}), "Gone", "No more."),
+        (status("cancelled"), "generation_failed", "cancelled"),
+        (status("timeout"), "generation_failed", "timeout"),
+    ],
+)
+async def test_a_failed_generation_is_a_free_failure_in_upstreams_words(
+    place: Place, answer: Answer, name: str, words: str
+) -> None:
+    place.upstream.polls = [answer]
+    async with place.open() as studio:
+        job = await ended(studio)
+        again = await studio.submit(a_request())
+    failure = failure_of(job)
+    assert (failure.name, failure.charged, job.price) == (name, "no", 0)
+    assert f'"{words}"' in failure.message
+    assert "not charged" in failure.message
+    assert not again.reused
+
+
+async def test_a_word_that_nobody_knows_is_told_and_waited_out(place: Place) -> None:
+    gate = Gate(completed())
+    place.upstream.polls = [status("post-processing"), gate]
+    async with place.open() as studio:
+        order = await studio.submit(a_request())
+        await gate.reached.wait()
+        heard = await studio.known(order.job.id)
+        gate.opened.set()
+        job = await studio.wait(heard, 10)
+    assert heard.note == "upstream says 'post-processing'"
+    assert (job.state, job.note) == (State.COMPLETED, "")
+
+
+async def test_a_link_that_comes_late_is_waited_for(place: Place) -> None:
+    place.upstream.polls = [status("completed"), status("completed", video={}), completed()]
+    assert (await made(place)).state is State.COMPLETED
+
+
+async def test_a_completion_without_a_link_is_a_failure_that_can_be_asked_again_for_free(place: Place) -> None:
+    place.upstream.polls = [status("completed", video={"url": None})]
+    async with place.open() as studio:
+        job = await ended(studio)
+        failure = failure_of(job)
+        assert (failure.name, failure.charged, job.price) == ("no_link", "yes", 1.56)
+        assert "free of charge" in failure.message
+        place.upstream.polls = []
+        assert (await studio.wait(await studio.look_up(job.handle), 10)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 1
+
+
+# Time
+
+
+async def test_an_overdue_job_is_said_to_be_overdue_until_its_file_is_there(place: Place) -> None:
+    place.upstream.polls = [status("generating")]
+    async with place.open() as studio:
+        order = await studio.submit(a_request())
+        await studio.wait_until_sent(order.job, 10)
+        place.clock.forward(1001)
+        job = order.job
+        with anyio.fail_after(10):
+            async for job in studio.follow(order.job, 10):
+                if job.state is State.OVERDUE:
+                    break
+        place.upstream.polls = [status("generating"), status("queued"), completed()]
+        assert (await studio.wait(job, 10)).state is State.COMPLETED
+
+
+async def test_a_job_that_nothing_is_heard_of_for_two_days_is_given_up_but_can_be_asked_for(place: Place) -> None:
+    place.upstream.polls = [status("generating")]
+    async with place.open() as studio:
+        order = await studio.submit(a_request())
+        await studio.wait_until_sent(order.job, 10)
+        place.clock.forward(GIVE_UP_SECONDS + 1)
+        job = await studio.wait(order.job, 10)
+        assert (failure_of(job).name, failure_of(job).charged) == ("gave_up", "maybe")
+        place.upstream.polls = [completed()]
+        assert (await studio.wait(await studio.look_up(job.handle), 10)).state is State.COMPLETED
+
+
+def test_polls_come_often_at_first_then_every_ten_seconds_then_seldom() -> None:
+    pace, young, late = Pace(), a_job(state=State.GENERATING), a_job(state=State.OVERDUE)
+    assert [pace.until_next_poll(young, elapsed) for elapsed in (0, 10, 40, 80, 900)] == [2, 2, 5, 10, 10]
+    assert pace.until_next_poll(late, 2000) == 30
+    assert replace(pace, fixed_poll=3).until_next_poll(late, 2000) == 3
+
+
+# Files
+
+
+async def test_an_expired_link_is_replaced_by_one_status_poll(place: Place) -> None:
+    place.upstream.polls = [completed(), completed(FRESH)]
+    place.upstream.files = [says(status=403), delivers(clip())]
+    job = await made(place)
+    assert job.state is State.COMPLETED
+    assert [str(request.url) for request in place.upstream.downloads] == [LINK, FRESH]
+    assert len(place.upstream.gets) == 2
+
+
+async def test_the_key_goes_to_no_file_server(place: Place) -> None:
+    place.upstream.files = [says(status=302, location="https://storage.example/x.mp4"), delivers(clip())]
+    assert (await made(place)).state is State.COMPLETED
+    assert {request.url.host for request in place.upstream.downloads} == {"cdn.example", "storage.example"}
+    assert not any("authorization" in request.headers for request in place.upstream.downloads)
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (says(status=500), "download_failed"),
+        (says(status=403), "link_expired"),
+        (delivers(b"<html>Sign in</html>", "text/html"), "bad_file"),
+    ],
+)
+async def test_a_file_that_does_not_come_is_asked_for_again_without_paying(
+    place: Place, answer: Answer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "FETCH_ATTEMPTS", 2)
+    monkeypatch.setattr(watcher, "BAD_FILE_ATTEMPTS", 2)
+    place.upstream.files = [answer]
+    async with place.open() as studio:
+        job = await ended(studio)
+        failure = failure_of(job)
+        assert (failure.name, failure.charged, failure.recoverable, job.price) == (name, "yes", True, 1.56)
+        assert "get_video_status tries again, free of charge" in failure.message
+        place.upstream.files = []
+        again = await studio.submit(a_request())
+        assert again.reused
+        assert (await studio.wait(again.job, 10)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_damaged_file_is_kept_and_a_whole_one_is_fetched_for_free(place: Place) -> None:
+    place.upstream.files = [delivers(clip()[:5000])]
+    async with place.open() as studio:
+        job = await ended(studio)
+        assert failure_of(job).name == "damaged_file"
+        (kept,) = place.settings().output_dir.iterdir()
+        assert kept.name.endswith(".damaged.mp4")
+        place.upstream.files = []
+        assert (await studio.wait(await studio.look_up(job.handle), 10)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_folder_that_cannot_be_written_costs_nothing_once_it_is_mended(place: Place) -> None:
+    place.settings().output_dir.write_text("in the way")
+    async with place.open() as studio:
+        job = await ended(studio)
+        assert (failure_of(job).name, failure_of(job).charged) == ("not_saved", "yes")
+        place.settings().output_dir.unlink()
+        assert (await studio.wait(await studio.look_up(job.handle), 10)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_file_that_somebody_deleted_is_fetched_again_for_free(place: Place) -> None:
+    async with place.open() as studio:
+        job = await ended(studio)
+        assert job.video is not None
+        job.video.path.unlink()
+        again = await studio.look_up(job.handle)
+        assert again.state is State.DOWNLOADING
+        assert (await studio.wait(again, 10)).video == job.video
+        assert job.video.path.exists()
+    assert len(place.upstream.posts) == 1
+
+
+# Processes
+
+
+async def test_a_job_left_running_is_watched_again_after_a_restart(place: Place) -> None:
+    place.upstream.polls = [status("generating")]
+    async with place.open() as studio:
+        order = await studio.submit(a_request())
+        await studio.wait_until_sent(order.job, 10)
+    place.upstream.polls = []
+    async with place.open() as studio:
+        assert (await studio.wait(await studio.known(order.job.id), 10)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 1
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.GENERATING, State.DOWNLOADING, State.OVERDUE])
+async def test_a_job_whose_process_was_killed_is_taken_over_when_its_lease_has_run_out(
+    place: Place, state: State
+) -> None:
+    job = await leave_behind(place, state=state, url=LINK)
+    async with place.open() as studio:
+        assert (await studio.wait(job, 10)).state is State.COMPLETED
+    assert place.upstream.posts == []
+
+
+async def test_a_job_that_a_living_process_tends_is_left_to_it(place: Place) -> None:
+    gate = Gate(completed())
+    place.upstream.polls = [gate, completed()]
+    async with place.open() as first:
+        order = await first.submit(a_request())
+        await gate.reached.wait()
+        async with place.open() as second:
+            await anyio.sleep(3 * QUICK.beat)
+            assert not second.watcher.is_tending(order.job)
+            gate.opened.set()
+            assert (await second.wait(order.job, 10)).state is State.COMPLETED
+    assert len(place.upstream.gets) == 1
+
+
+async def test_a_job_of_another_account_is_left_alone(place: Place) -> None:
+    job = await leave_behind(place, account="aimlapi-another")
+    async with place.open() as studio:
+        await ended(studio)
+        assert await studio.known(job.id) == job
+    assert "left" not in place.upstream.gets
+
+
+async def test_a_process_that_lost_its_job_writes_nothing_more(place: Place) -> None:
+    gate = Gate(status("error", error="too late"))
+    place.upstream.polls = [gate]
+    async with place.open() as studio:
+        order = await studio.submit(a_request())
+        await gate.reached.wait()
+        expire_leases(place)
+        async with ledger_of(place) as store:
+            (taken,) = await store.take_over(account=order.job.account, owner="another", lease=20)
+        gate.opened.set()
+        await until(lambda: not studio.watcher.is_tending(order.job))
+        assert await studio.known(order.job.id) == taken
+
+
+def expire_leases(place: Place) -> None:
+    with closing(sqlite3.connect(place.settings().home / "jobs.sqlite3", timeout=10)) as connection, connection:
+        connection.execute("UPDATE jobs SET lease_until = 0 WHERE owner IS NOT NULL")
+
+
+@dataclass
+class WallClock:
+    now: float = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+async def test_a_machine_that_wakes_up_gives_the_others_time_to_beat_before_it_takes_over(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    wall = WallClock()
+    monkeypatch.setattr(watcher, "time", wall)
+    place.pace = replace(QUICK, beat=0.2)
+    async with place.open() as studio:
+        job = await leave_behind(place, owner="asleep too", lease=20)
+        await studio.known(job.id)
+        wall.now += 3600
+        expire_leases(place)
+        assert (await studio.wait(job, 10)).state is State.COMPLETED
+    at = {message: record.created for record in caplog.records for message in [record.getMessage()]}
+    awake = next(time for message, time in at.items() if message.startswith("awake after"))
+    taken = next(time for message, time in at.items() if "taken over" in message)
+    assert taken - awake > 0.1
+
+
+async def test_a_ledger_in_trouble_ends_neither_the_watcher_nor_a_job(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    gate = Gate(completed())
+    place.upstream.polls = [gate, completed()]
+    async with place.open() as studio:
+        order = await studio.submit(a_request())
+        await gate.reached.wait()
+        path = place.settings().home / "jobs.sqlite3"
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            gate.opened.set()
+            await until(lambda: caplog.text.count("is locked") > 3)
+            other.execute("ROLLBACK")
+        assert (await studio.wait(order.job, 10)).state is State.COMPLETED
+        left = await leave_behind(place)
+        assert (await studio.wait(left, 10)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_step_that_breaks_is_logged_and_taken_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    inspect = fetching.media.inspect
+    broken = iter([True, True])
+
+    async def breaks(*args: Any, **options: Any) -> Any:
+        if next(broken, False):
+            raise RuntimeError("the decoder cannot be loaded")
+        return await inspect(*args, **options)
+
+    monkeypatch.setattr(fetching.media, "inspect", breaks)
+    assert (await made(place)).state is State.COMPLETED
+    assert caplog.text.count("a step failed while downloading") == 2
+
+
+async def test_many_jobs_go_on_at_once_and_one_that_is_stuck_holds_up_nobody(place: Place) -> None:
+    gate = Gate(completed())
+    place.upstream.polls = [gate, completed()]
+    async with place.open() as studio:
+        stuck = await studio.submit(a_request("stuck"))
+        await gate.reached.wait()
+        others = [await studio.submit(a_request(str(number))) for number in range(5)]
+        for order in others:
+            assert (await studio.wait(order.job, 10)).state is State.COMPLETED
+        assert studio.watcher.is_tending(stuck.job)
+        gate.opened.set()
+        assert (await studio.wait(stuck.job, 10)).state is State.COMPLETED
+
+
+async def test_two_orders_that_are_answered_with_the_same_id_both_end_with_a_file(place: Place) -> None:
+    place.upstream.orders = [accepts("same")]
+    async with place.open() as studio:
+        orders = [await studio.submit(a_request(), new_variant=True) for _ in range(2)]
+        jobs = [await studio.wait(order.job, 10) for order in orders]
+    assert [job.state for job in jobs] == [State.COMPLETED] * 2
+
+
+async def test_listeners_hear_every_change_and_one_that_breaks_costs_nobody_else(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[State] = []
+
+    async def breaks(job: Job) -> None:
+        raise RuntimeError(job.id)
+
+    async def listen(job: Job) -> None:
+        heard.append(job.state)
+
+    place.upstream.polls = [status("generating"), completed()]
+    async with place.open() as studio:
+        studio.watcher.listeners += [breaks, listen]
+        await ended(studio)
+    assert heard == [State.SUBMITTING, State.QUEUED, State.GENERATING, State.DOWNLOADING, State.COMPLETED]
+    assert "somebody could not be told" in caplog.text
+
+
+async def test_a_studio_that_only_reads_leaves_jobs_alone(place: Place) -> None:
+    job = await leave_behind(place)
+    async with place.open(watching=False) as studio:
+        assert await studio.known(job.id) == job
+    assert place.upstream.seen == []
+
+
+async def test_what_is_not_finished_is_let_go_of_at_the_end(place: Place) -> None:
+    place.upstream.polls = [status("generating")]
+    async with place.open() as studio:
+        order = await studio.submit(a_request())
+        await studio.wait_until_sent(order.job, 10)
+    async with ledger_of(place) as store:
+        taken = await store.take_over(account=order.job.account, owner="next", lease=20)
+    assert [job.id for job in taken] == [order.job.id]
