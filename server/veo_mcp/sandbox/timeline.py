@@ -90,16 +90,21 @@ class Timeline:
         with self.records.log_file(key).open("ab") as log:
             worker = subprocess.Popen(  # noqa: S603 - the command comes from whoever built the app
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # never written to: its end tells the worker that this server has ended
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 cwd=folder,
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
-        # The worker outlives this server when it has to; while the server lives, somebody must reap it.
-        threading.Thread(target=worker.wait, name=f"sandbox-worker-{key}", daemon=True).start()
+        threading.Thread(target=_reap, args=(worker,), name=f"sandbox-worker-{key}", daemon=True).start()
         return worker
+
+
+def _reap(worker: subprocess.Popen[bytes]) -> None:
+    worker.wait()
+    if worker.stdin is not None:
+        worker.stdin.close()
 
 
 def price(order: Order) -> float:

@@ -1,9 +1,14 @@
-"""Child process of the sandbox: wait for this machine's turn, then run the renderer once."""
+"""Child process of the sandbox: wait for this machine's turn, then run the renderer once.
+
+The server holds the other end of this process's stdin and never writes to it: where that ends, the server has ended,
+however it did, and so does the render. The next status request, to any server on the folder, starts it again.
+"""
 
 import math
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,12 +21,16 @@ ATTEMPTS = 3
 PROBE_SECONDS = 1.0
 """A status request that looks whether anybody renders holds the lock for an instant."""
 
+_renderers: list[subprocess.Popen[bytes]] = []
+_starting = threading.Lock()
+
 
 def main(arguments: Sequence[str]) -> None:
     folder, key, *render_command = arguments
     records = Records(Path(folder))
     if sys.platform != "win32":
         os.nice(10)
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
     with hold(records.lock_file(key), patience_seconds=PROBE_SECONDS) as ours:
         if not ours:
             return
@@ -43,10 +52,21 @@ def _run(records: Records, key: str, render_command: Sequence[str]) -> int:
     command = [*render_command, str(records.request_file(key)), str(records.video_file(key))]
     with records.log_file(key).open("ab") as log:
         try:
-            return subprocess.run(command, stderr=log, check=False).returncode  # noqa: S603 - its caller's own choice
+            with _starting:
+                renderer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)  # noqa: S603 - caller's own
+                _renderers.append(renderer)
         except OSError as error:
             log.write(f"{error}\n".encode())
             return 127
+        return renderer.wait()
+
+
+def _end_with_the_server() -> None:
+    sys.stdin.buffer.read()
+    with _starting:
+        for renderer in _renderers:
+            renderer.kill()
+        os._exit(1)
 
 
 def _reason(records: Records, key: str, exit_code: int) -> str:
