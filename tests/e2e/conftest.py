@@ -19,7 +19,13 @@ def upstream() -> Generator[Upstream]:
 @pytest.fixture(
     params=[
         "sqlite",
-        pytest.param("postgres", marks=pytest.mark.skipif(POSTGRES is None, reason="VEO_MCP_TEST_POSTGRES is not set")),
+        pytest.param(
+            "postgres",
+            marks=[
+                pytest.mark.slow,
+                pytest.mark.skipif(POSTGRES is None, reason="VEO_MCP_TEST_POSTGRES is not set"),
+            ],
+        ),
     ]
 )
 def scene(request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream) -> Generator[Scene]:
