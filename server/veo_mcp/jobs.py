@@ -182,5 +182,10 @@ def new_job_id() -> str:
     return "job_" + secrets.token_hex(10)
 
 
+def is_job_id(handle: str) -> bool:
+    """Say whether it is one of ours, which upstream cannot know."""
+    return re.fullmatch(r"job_[0-9a-f]{20}", handle) is not None
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)

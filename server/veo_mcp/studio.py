@@ -10,9 +10,9 @@ from pathlib import Path
 
 from veo_mcp.api import VideoRequest
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import BudgetExceeded, LedgerError, NotFound, UnknownGeneration
+from veo_mcp.errors import BudgetExceeded, InvalidRequest, LedgerError, NotFound, UnknownGeneration
 from veo_mcp.fetching import Fetching
-from veo_mcp.jobs import Job, State, new_job_id
+from veo_mcp.jobs import Job, State, is_job_id, new_job_id
 from veo_mcp.pulse import Pulse
 from veo_mcp.settings import Settings
 from veo_mcp.store import Store
@@ -149,8 +149,15 @@ class Studio:
             await self.store.deliver(job, at=self.clock())
 
     async def page(self, states: Collection[State] = (), *, limit: int = 20, cursor: str | None = None) -> Page:
-        """Return jobs, those of unknown outcome first, then newest first. `cursor` comes from the page before."""
-        jobs = await self.store.page(states, limit + 1, cursor)
+        """Return jobs, those of unknown outcome first, then newest first. `cursor` comes from the page before.
+
+        Raises:
+            InvalidRequest: there is no such cursor.
+        """
+        last = await self.store.get(cursor) if cursor else None
+        if cursor and (last is None or last.id != cursor):
+            raise InvalidRequest(f"cursor {cursor[:60]!r} comes from no page: list_videos without one begins anew.")
+        jobs = await self.store.page(states, limit + 1, cursor or None)
         more = len(jobs) > limit
         return Page(
             jobs=jobs[:limit],
@@ -198,6 +205,8 @@ class Studio:
         return await self.watcher.retake(job) if gone or job.can_be_fetched else job
 
     async def _adopt(self, handle: str) -> Job:
+        if is_job_id(handle):
+            raise UnknownGeneration(f"There is no job {handle!r} in this ledger. list_videos shows all that are.")
         try:
             generation = await self.client.retrieve(handle)
         except NotFound as error:
