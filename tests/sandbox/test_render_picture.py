@@ -10,8 +10,10 @@ from veo_mcp.sandbox.render import Shot
 from veo_mcp.sandbox.render.director import direct
 from veo_mcp.sandbox.render.film import frames
 from veo_mcp.sandbox.render.palette import Colour
-from veo_mcp.sandbox.render.picture import Patch, Yuv, overlap, to_yuv
+from veo_mcp.sandbox.render.picture import Enlarger, Floats, Patch, Yuv, overlap, to_yuv
 from veo_mcp.sandbox.render.registry import scenes, subjects, weathers
+from veo_mcp.sandbox.render.stage import Stage
+from veo_mcp.sandbox.render.strip import land
 
 Octets = npt.NDArray[np.uint8]
 
@@ -89,6 +91,28 @@ def test_the_heading_turns_the_walk_around() -> None:
 def _middle_of_ink(luma: Octets) -> float:
     """The mean column of what is nearly black above the caption and below the badge."""
     return float(np.nonzero(luma[380:600] < 52)[1].mean())
+
+
+def test_near_land_passes_faster_than_far_land() -> None:
+    stage = direct(small("A mountain")).stage
+    passed = [_passed(stage, pan) for pan in (0.5, 2.0)]
+    assert passed == pytest.approx([0.5 * 24 * 720 / 1080, 2.0 * 24 * 720 / 1080], abs=1)
+
+
+def _passed(stage: Stage, pan: float) -> int:
+    """How many columns a tower moves to the left in a second."""
+
+    def tower(width: int) -> Floats:
+        return ((np.arange(width) >= 300) & (np.arange(width) < 340)).astype(np.float32)
+
+    white = Colour(255, 255, 255)
+    strip = land(stage, tower, base=0.9, rise=0.3, top=white, bottom=white, pan=pan)
+    tops: list[int] = []
+    for t in (0.0, 1.0):
+        picture = Enlarger(1280, 720).picture(np.zeros((3, 270, 480), np.float32), 0)
+        strip.draw(picture, t)
+        tops.append(int(np.argmax(picture.luma[600] > 120)))
+    return tops[0] - tops[1]
 
 
 def test_the_badge_is_not_faded_with_the_picture() -> None:

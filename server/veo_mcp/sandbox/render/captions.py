@@ -15,6 +15,7 @@ _BADGE_NOTE = "  ·  local animatic, not a Veo render"
 
 _BEAT_SECONDS = 1.6
 _BEAT_LENGTH = 120
+_SCRAP_LENGTH = 18
 _BEAT_LINES = 3
 _FADE_SECONDS = 0.25
 _CLAUSE_END = re.compile(r"(?<=[.;:!?,])\s+|(?<=[。，、！？；])|\s+(?=[—–])")
@@ -31,7 +32,7 @@ def beats(text: str, seconds: float) -> list[str]:
     merged = [""]
     for clause in _clauses(text[: _BEAT_LENGTH * (most + 1)]):
         joined = f"{merged[-1]} {clause}".strip()
-        if len(joined) <= target:
+        if len(joined) <= (_BEAT_LENGTH if len(clause) < _SCRAP_LENGTH else target):
             merged[-1] = joined
         else:
             merged.append(clause)

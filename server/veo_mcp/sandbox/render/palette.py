@@ -38,6 +38,10 @@ class Colour(NamedTuple):
         return 0.2126 * self.red + 0.7152 * self.green + 0.0722 * self.blue
 
 
+SNOW = Colour(247, 250, 255)
+MOONLIT_SNOW = Colour(112, 138, 184)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Palette:
     zenith: Colour
@@ -86,7 +90,7 @@ PALETTES = {
 MOOD_WORDS: dict[Mood, str] = {
     Mood.NEON: "neon, cyberpunk, synthwave, futuristic, hologram*, sci-fi, vaporwave, 霓虹, неон*",
     Mood.STORM: "storm*, thunder*, lightning, hurricane, tempest, menacing, шторм*, буря, гроза",
-    Mood.NIGHT: "aurora*, northern lights, night*, midnight, moon*, starry, stars, nuit, noche, nacht, ноч*, 夜",
+    Mood.NIGHT: "aurora*, northern lights, firefl*, night*, midnight, moon*, starry, stars, nuit, noche, ноч*, 夜",
     Mood.SUNSET: "sunset*, dusk, golden hour, twilight, evening, atardecer, закат*, 夕, 日落",
     Mood.MORNING: "morning, dawn, sunrise, daybreak, aube, matin, рассвет*, утр*, 朝, 清晨",
     Mood.FIRE: "fire, flame*, lava, volcan*, burning, inferno, dragon*, phoenix, дракон*, 龙",

@@ -3,13 +3,12 @@
 import numpy as np
 
 from veo_mcp.sandbox.render.noise import ridge, smoothed
-from veo_mcp.sandbox.render.palette import Colour, Mood
+from veo_mcp.sandbox.render.palette import MOONLIT_SNOW, SNOW, Colour, Mood
 from veo_mcp.sandbox.render.picture import Floats, column
 from veo_mcp.sandbox.render.stage import Stage
 from veo_mcp.sandbox.render.strip import Shade
 
 _LIGHTS = (Colour(255, 206, 132), Colour(255, 226, 178), Colour(196, 220, 255))
-_SNOW = Colour(248, 250, 255)
 _NEON_LIGHTS = (Colour(255, 196, 120), Colour(110, 230, 255), Colour(255, 90, 190))
 
 
@@ -32,9 +31,7 @@ def rock(stage: Stage, *, snow: float) -> Shade:
             fallen = (below - crest[None]) / np.ptp(crest) - 0.1
             line = 0.75 * snow + (stage.coarse.look(index, 700, 90) - 0.5) * 1.6
             cover = np.clip((line - fallen) * 6, 0, 1) * np.float32(min(1.0, 0.4 + 0.6 * snow))
-            white = column(
-                _SNOW.toward(stage.palette.horizon, 0.5 if stage.is_dark else 0.3).times(0.5 if stage.is_dark else 1)
-            )
+            white = column((MOONLIT_SNOW if stage.is_dark else SNOW).toward(stage.palette.horizon, 0.3))
             white = white * (0.5 + 0.5 * face)
             rgb += (white - rgb) * cover
 

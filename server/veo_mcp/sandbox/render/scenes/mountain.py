@@ -5,14 +5,12 @@ import numpy as np
 from veo_mcp.sandbox.render.desk import Desk
 from veo_mcp.sandbox.render.layers import Depth, Layers
 from veo_mcp.sandbox.render.outlines import conifers, hills, peaks
-from veo_mcp.sandbox.render.palette import Colour, Mood
+from veo_mcp.sandbox.render.palette import MOONLIT_SNOW, SNOW, Mood
 from veo_mcp.sandbox.render.part import Place, Scene
 from veo_mcp.sandbox.render.picture import Floats
 from veo_mcp.sandbox.render.relief import rock
 from veo_mcp.sandbox.render.stage import Stage
 from veo_mcp.sandbox.render.strip import Strip, land
-
-_SNOW = Colour(246, 250, 255)
 
 
 def backdrop(stage: Stage) -> Layers:
@@ -31,9 +29,7 @@ def layers(stage: Stage) -> Layers:
             lambda width: _slope(dice, width, tree, snowy=snowy),
             base=stage.floor + 0.12,
             rise=0.13,
-            top=_SNOW.toward(palette.horizon, 0.4).times(0.4 if stage.is_dark else 0.95)
-            if snowy
-            else palette.land(0.05),
+            top=(MOONLIT_SNOW if stage.is_dark else SNOW).toward(palette.horizon, 0.4) if snowy else palette.land(0.05),
             bottom=palette.land(0.35) if snowy else palette.ground.times(0.6),
             pan=2,
         ),
