@@ -23,6 +23,10 @@ WAIT_SECONDS = 45.0
 ACTIVE = frozenset({"submitting", "queued", "generating", "downloading", "overdue"})
 
 
+class NoVideo(Exception):
+    """The call was refused in words; nothing was handed over."""
+
+
 async def until(condition: Callable[[], object], seconds: float = WAIT_SECONDS) -> None:
     """Wait for another process."""
     with anyio.fail_after(seconds):
@@ -234,5 +238,6 @@ def _holds(job: VideoResult, generation: Generation) -> bool:
 
 def _video(result: CallToolResult) -> VideoResult:
     said = next((block.text for block in result.content if isinstance(block, TextContent)), "")
-    assert result.structured_content is not None, said
+    if result.structured_content is None:
+        raise NoVideo(said)
     return VideoResult.model_validate(result.structured_content)
