@@ -13,6 +13,9 @@ Status = Literal["submitting", "queued", "generating", "downloading", "completed
 POLL_AGAIN_SECONDS = 50
 """The longest that `get_video_status` waits by itself: hosts cut calls at 60 seconds."""
 
+PLAYS = "veo-mcp/generation_id"
+"""Where a result without structured content names its video, for the player: some hosts keep the arguments from it."""
+
 
 class VideoFile(BaseModel):
     model_config = ConfigDict(frozen=True)

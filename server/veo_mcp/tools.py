@@ -133,7 +133,7 @@ async def view_video(ctx: StudioContext, generation_id: GenerationId) -> CallToo
     if sheet is not None:
         picture = base64.b64encode(await anyio.Path(sheet).read_bytes()).decode()
         content.append(ImageContent(type="image", data=picture, mime_type="image/jpeg"))
-    return CallToolResult(content=content)
+    return CallToolResult(content=content, _meta={results.PLAYS: job.handle})
 
 
 def _wait_seconds(ctx: StudioContext, asked: float | None) -> float:
