@@ -55,13 +55,14 @@ class VeoServer(MCPServer[Studio]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Studio, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        tool = next((tool for tool in await self.list_tools() if tool.name == name), None)
-        if tool is not None:
-            _refuse_unknown(name, arguments, tool.input_schema.get("properties", {}))
+        tools = {tool.name: tool.input_schema for tool in await self.list_tools()}
+        if name not in tools:
+            raise ToolError(f"There is no tool {name[:60]!r}. The tools are: {', '.join(tools)}.")
+        _refuse_unknown(name, arguments, tools[name].get("properties", {}))
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
-            raise _readable(name, error, {} if tool is None else tool.input_schema) from error
+            raise _readable(name, error, tools[name]) from error
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Studio, Any] | None = None

@@ -22,6 +22,7 @@ from veo_mcp.api import (
     Prompt,
     Resolution,
     Seed,
+    Text,
 )
 from veo_mcp.errors import InvalidRequest
 from veo_mcp.hosts import default_wait
@@ -36,7 +37,7 @@ SEND_SECONDS = 45.0
 """The longest that `create_video` waits for the paid call's answer: hosts end calls at 60 seconds."""
 
 NewVariant = Annotated[bool, Field(description="Pay for another take of an identical request")]
-GenerationId = Annotated[str, Field(min_length=1, max_length=512, description="From create_video or list_videos")]
+GenerationId = Annotated[Text, Field(max_length=512, description="From create_video or list_videos")]
 
 
 async def create_video(
@@ -110,7 +111,7 @@ async def list_videos(
     ctx: StudioContext,
     status: results.Status | None = None,
     limit: Annotated[int, Field(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Field(description="From the page before")] = None,
+    cursor: Annotated[Text | None, Field(description="From the page before")] = None,
 ) -> Annotated[CallToolResult, VideoList]:
     """List videos, newest first, with today's spending and the budget. Free."""
     studio = studio_of(ctx)
