@@ -1,4 +1,5 @@
 import inspect
+import re
 
 import pytest
 
@@ -37,6 +38,6 @@ def test_every_error_has_a_name_of_its_own_to_tell_a_program() -> None:
 
 
 def test_the_drawing_of_the_tree_shows_every_error() -> None:
-    drawn = (errors.__doc__ or "").split()
+    drawn = re.findall(r"\w+", errors.__doc__ or "")
     for name, cls in inspect.getmembers(errors, inspect.isclass):
         assert not issubclass(cls, VeoError) or name in drawn

@@ -147,8 +147,8 @@ async def test_an_address_that_cannot_be_reached_is_a_free_failure(
         (400, "Bad.", "bad_request", "does not take this request"),
         (401, "No key.", "unauthorized", "set AIMLAPI_API_KEY"),
         (402, "Pay.", "forbidden", "credits"),
-        (403, "You've run out of credits.", "forbidden", "top it up"),
-        (403, "This API key has reached its spending limit.", "forbidden", "own limit is reached"),
+        (403, "You've run out of credits.", "out_of_credits", "top it up"),
+        (403, "This API key has reached its spending limit.", "key_limit", "own limit is reached"),
         (404, "Cannot POST", "not_found", "does not know"),
     ],
 )

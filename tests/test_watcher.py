@@ -114,6 +114,15 @@ async def test_a_failed_generation_is_a_free_failure_in_upstreams_words(
     assert not again.reused
 
 
+async def test_an_error_beside_a_word_that_means_something_else_is_doubted_once_or_twice(place: Place) -> None:
+    odd = status("generating", error={"name": "internal", "message": "Try again."})
+    place.upstream.polls = [odd, status("generating"), odd, completed()]
+    assert (await made(place)).state is State.COMPLETED
+    place.upstream.polls = [odd]
+    async with place.open() as studio:
+        assert failure_of(await studio.wait((await studio.submit(a_request("another"))).job, 10)).name == "internal"
+
+
 async def test_a_word_that_nobody_knows_is_told_and_waited_out(place: Place) -> None:
     gate = Gate(completed())
     place.upstream.polls = [status("post-processing"), gate]
