@@ -39,7 +39,7 @@ class Ribbons(Soft):
             angles += drift * (0.35 + 0.2 * self._waves[i][:, None])
             fold = (np.sin(angles) * np.array([[0.09], [0.05], [0.03]])).sum(axis=0, keepdims=True)
             away = self._y - np.float32(0.3 + 0.13 * i) - fold.astype(np.float32)
-            width = 0.13 + 0.05 * np.cos(angles[:1])
+            width = (0.13 + 0.05 * np.cos(angles[:1])).astype(np.float32)
             veil = fold_light(away, width, hem=0.01)
             rgb += (self._colours[i % 4] - rgb) * (veil * np.float32(0.3))
 

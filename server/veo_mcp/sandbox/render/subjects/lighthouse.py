@@ -14,6 +14,7 @@ _WHITE = Colour(226, 222, 214)
 _RED = Colour(176, 54, 46)
 _TURN_SECONDS = 4.0
 _LAMP_HEIGHT = 1.04
+_BEAM_REACH = 0.28
 
 
 def layers(stage: Stage) -> Layers:
@@ -36,23 +37,21 @@ class Beam(Soft):
 
     def __init__(self, stage: Stage, lamp: Point) -> None:
         (x, y), (kx, ky) = stage.grid, stage.aspect
-        self._across = (x - lamp[0] / stage.width) * kx
-        self._down = (y - lamp[1] / stage.height) * ky
+        down = (y - lamp[1] / stage.height) * ky
+        self._rows = slice(*np.flatnonzero(abs(down[:, 0]) < _BEAM_REACH)[[0, -1]].tolist())
+        self._across = ((x - lamp[0] / stage.width) * kx)[self._rows].astype(np.float32)
+        self._down = down[self._rows].astype(np.float32)
         self._pace, self._light = stage.pace, column(_LAMP)
         self._strength = 0.8 if stage.is_dark else 0.4
 
     def paint(self, rgb: Floats, t: float) -> None:
         turn = float(np.cos(2 * np.pi * t * self._pace / _TURN_SECONDS))
-        length = 0.12 + 1.6 * abs(turn)
-        for side in (1, -1):
-            along = self._across * side * np.sign(turn)
-            spread = 0.012 + 0.07 * np.clip(along, 0, None)
-            beam = (
-                np.exp(-((self._down / spread) ** 2))
-                * np.clip(along * 30, 0, 1)
-                * np.exp(-np.clip(along, 0, None) / length)
-            )
-            rgb += (self._light - rgb) * (beam * np.float32(self._strength * (0.8 if side > 0 else 0.3)))
+        length, way = 0.12 + 1.6 * abs(turn), 1.0 if turn > 0 else -1.0
+        part = rgb[:, self._rows]
+        for side, share in ((way, 0.8), (-way, 0.3)):
+            along = np.clip(self._across * side, 0, None)
+            beam = np.exp(-((self._down / (0.012 + 0.07 * along)) ** 2) - along / length) * np.clip(along * 30, 0, 1)
+            part += (self._light - part) * (beam * np.float32(self._strength * share))
 
 
 def _tower(stage: Stage) -> list[Shape]:

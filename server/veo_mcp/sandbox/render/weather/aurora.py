@@ -22,7 +22,7 @@ class Curtain(Soft):
         self._x, self._y = stage.grid
         self._stage = stage
         self._index = stage.coarse.index(self._x * 900, self._y * 0)
-        self._phase = stage.dice("aurora").uniform(0, 2 * np.pi, 2)
+        self._phase: list[float] = stage.dice("aurora").uniform(0, 2 * np.pi, 2).tolist()
 
     def paint(self, rgb: Floats, t: float) -> None:
         horizon = np.float32(self._stage.horizon)
