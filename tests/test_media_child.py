@@ -113,15 +113,27 @@ async def test_modules_in_the_working_folder_are_not_imported(
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
+async def test_the_decoder_is_confined(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, pathlib, resource as r\n"
+        f"limits = pathlib.Path({str(tmp_path / 'limits')!r})\n"
+        "atexit.register(lambda: limits.write_text(repr([r.getrlimit(x)[0] for x in (r.RLIMIT_AS, r.RLIMIT_CPU)])))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    assert (await inspect(path, seconds=30)).damage is None
+    assert (tmp_path / "limits").read_text() == f"[{1536 << 20}, 30]"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
 def test_a_confined_process_gets_no_more_than_its_memory() -> None:
     code = "from veo_mcp.media.limits import confine; confine(5); bytearray(1600 << 20)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.stderr.splitlines()[-1] == "MemoryError"
 
 
 def test_a_confined_process_gets_no_more_than_its_time() -> None:
     code = "from veo_mcp.media.limits import confine; confine(0.2)\nwhile True: pass"
-    ran = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603
+    ran = subprocess.run([sys.executable, "-c", code], check=False)
     assert ran.returncode < 0
 
 
@@ -130,7 +142,8 @@ def test_what_a_library_prints_does_not_spoil_the_answer(path: Path, tmp_path: P
         "import atexit, os\natexit.register(os.write, 1, b'chatter')\n", encoding="utf-8"
     )
     command = f"{shlex.quote(sys.executable)} -m veo_mcp.media.child inspect {shlex.quote(str(path))} '' 30"
-    environment = {"PYTHONPATH": str(tmp_path), "PATH": os.environ["PATH"]}
-    ran = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True, env=environment)  # noqa: S603
+    python_path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    environment = {"PYTHONPATH": python_path, "PATH": os.environ["PATH"]}
+    ran = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True, env=environment)
     assert Inspection.model_validate_json(ran.stdout).damage is None
     assert b"chatter" in ran.stderr

@@ -76,5 +76,5 @@ def test_sound_in_words() -> None:
 
 def test_importing_the_package_loads_no_decoder() -> None:
     code = "import sys, veo_mcp.media; print({'av', 'numpy', 'PIL'} & set(sys.modules))"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"

@@ -1,5 +1,6 @@
 """Files that lie, are torn or want another file: each gets its verdict, soon, in little memory, and reads no other."""
 
+import itertools
 import os
 import random
 import struct
@@ -40,6 +41,10 @@ def flipped(data: bytes, flips: int) -> bytes:
     return bytes(mutable)
 
 
+def samples_of_one_byte(part: bytes) -> bytes:
+    return overwrite(4, struct.pack(">II", 1, MAX))(part)
+
+
 def nested(depth: int) -> bytes:
     inner = b""
     for _ in range(depth):
@@ -71,6 +76,12 @@ REFUSED = {
     "endless samples of one size": (
         lambda: edit(video(sound=None), b"stsz", overwrite(4, struct.pack(">II", 1, MAX))),
         "the file declares 4294967295 frames, at most 2400 are inspected",
+    ),
+    "endless sound": (
+        lambda: edit(
+            video(), b"trak", lambda part: edit(part, b"stsz", samples_of_one_byte) if b"soun" in part else part
+        ),
+        "the file declares 4294967295 samples in one track",
     ),
     "endless chunks": (
         lambda: edit(video(sound=None), b"stsc", overwrite(4, struct.pack(">I", MAX))),
@@ -130,9 +141,23 @@ async def test_a_cut_is_seen_though_the_last_part_claims_to_reach_to_the_end(tmp
     assert "cut short" in (check_container(path) or "")
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        edit(video(sound=None), b"stsz", overwrite(4, struct.pack(">II", 1_000_000, 48))),
+        edit(video(sound=None), b"stco", overwrite(8, struct.pack(">I", 1_000_000))),
+    ],
+    ids=["more bytes than there are", "media behind the end"],
+)
+def test_an_index_of_more_than_the_file_holds_means_that_it_was_cut(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(data)
+    assert (check_container(path) or "").startswith("the file is cut short: ")
+
+
 async def test_flipped_bits_are_reported_as_damage(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
-    path.write_bytes(flipped(video(), 40))
+    path.write_bytes(flipped(video(sound=None), 12))
     assert check_container(path) is None
     inspection = await inspect(path)
     assert inspection.facts is not None
@@ -230,19 +255,17 @@ async def test_sound_in_a_format_that_is_not_on_the_list_is_not_decoded(tmp_path
     )
 
 
-async def test_an_index_that_points_outside_any_file_is_damage(tmp_path: Path) -> None:
-    path = tmp_path / "video.mp4"
-    fragments = video(movflags="frag_keyframe+empty_moov")
-    path.write_bytes(edit(fragments, b"moof", lambda part: edit(part, b"traf", far_away)))
+@pytest.mark.parametrize("right", [0, 8])
+async def test_an_index_that_points_outside_any_file_is_damage(right: int, tmp_path: Path) -> None:
+    path, seen = tmp_path / "video.mp4", itertools.count()
+    far = overwrite(8, b"\0" + b"\xff" * 7)  # where the fragment's media begins
+
+    def misplace(fragment: bytes) -> bytes:
+        return edit(fragment, b"traf", lambda part: edit(part, b"tfhd", far)) if next(seen) >= right else fragment
+
+    path.write_bytes(edit(video(frames=240, movflags="frag_keyframe+empty_moov"), b"moof", misplace))
     assert check_container(path) is None
-    inspection = await inspect(path)
-    assert inspection.damage is not None
-    assert inspection.damage.startswith("the file is damaged: ")
-
-
-def far_away(part: bytes) -> bytes:
-    """Let a fragment's media begin where no file has a byte."""
-    return edit(part, b"tfhd", lambda head: b"\0\0\0\1" + head[4:8] + b"\xff" * 7 + b"\0")
+    assert ((await inspect(path)).damage or "").startswith("the file is damaged: ")
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 _QUOTED_CHARACTERS = 500
 # The decoder sees what Python needs to start, and no key or database password.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
+# OpenBLAS takes memory for every core that it sees; pydantic's plug-ins have no business here.
+_SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
 
 
 async def inspect(path: Path, *, into: Path | None = None, seconds: float = 60) -> Inspection:
@@ -54,7 +56,7 @@ async def _run(task: str, path: Path, target: Path | None, seconds: float) -> In
             command,
             stdin=subprocess.DEVNULL,
             check=False,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | {"OPENBLAS_NUM_THREADS": "1"},
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _SETTINGS,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         return _verdict(ended.returncode, ended.stdout, ended.stderr)
