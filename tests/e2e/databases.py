@@ -24,10 +24,10 @@ def scratch_database(server: str) -> Generator[str]:
 
 
 @contextmanager
-def out_of_reach(database: Path | str) -> Generator[None]:
+def out_of_reach(database: Path | str, *, patience_seconds: float = 20) -> Generator[None]:
     """Keep every write out inside the block: a SQLite file is locked, a Postgres database refuses everybody."""
     if isinstance(database, Path):
-        with closing(sqlite3.connect(database, isolation_level=None, timeout=20)) as connection:
+        with closing(sqlite3.connect(database, isolation_level=None, timeout=patience_seconds)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
             connection.execute("ROLLBACK")

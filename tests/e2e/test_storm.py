@@ -5,6 +5,7 @@ VEO_MCP_STORM_SEED repeats a storm's decisions, VEO_MCP_STORM_SECONDS makes it l
 
 import os
 import random
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from stand_in import Stage, Trouble
 
 SECONDS = float(os.environ.get("VEO_MCP_STORM_SECONDS", "45"))
 PROCESSES = 3
-CUSTOMERS = 4
+CUSTOMERS = 8
 STRIKERS = 2
 
 WEATHER: dict[Stage, list[tuple[float, Trouble]]] = {
@@ -91,7 +92,7 @@ class Storm:
 
     async def _strike_and_strike(self) -> None:
         while True:
-            await anyio.sleep(self._dice.uniform(0.2, 1.5))
+            await anyio.sleep(self._dice.uniform(0.8, 3.0))
             if self.live:
                 await self._strike()
 
@@ -105,9 +106,7 @@ class Storm:
             case "freeze":
                 await self._freeze(server)
             case _:
-                with out_of_reach(self.scene.database):
-                    await anyio.sleep(self._dice.uniform(0.2, 1.5))
-                self.faults["ledger out of reach"] += 1
+                await self._take_the_ledger_away()
 
     async def _freeze(self, server: Server) -> None:
         """Stop the process for less or for more than its lease."""
@@ -119,6 +118,11 @@ class Storm:
             with suppress(ProcessLookupError):
                 server.thaw()
         self.faults["frozen"] += 1
+
+    async def _take_the_ledger_away(self) -> None:
+        with suppress(sqlite3.OperationalError), out_of_reach(self.scene.database, patience_seconds=0.1):
+            await anyio.sleep(self._dice.uniform(0.2, 1.5))
+            self.faults["ledger out of reach"] += 1
 
     def _weather(self, stage: Stage, _prompt: str) -> Trouble | None:
         if self.over:
