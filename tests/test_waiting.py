@@ -1,0 +1,161 @@
+"""Waiting that always ends well: in time for the host, at once when nobody waits any more, and never with the job."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import anyio
+import pytest
+from mcp import Client, MCPError
+from mcp.server import MCPServer
+from mcp.shared.memory import create_client_server_memory_streams
+from mcp.types import Implementation
+
+from studios import MODES, PROMPT, Mode, Place, fields_of, until
+from task_client import serving
+from upstream import Gate, completed
+from veo_mcp import tools
+from veo_mcp.hosts import PATIENCE, default_wait
+from veo_mcp.jobs import Job
+from veo_mcp.studio import Studio
+
+Reach = Literal["pipe", "http"]
+REACHES: tuple[Reach, ...] = ("pipe", "http")
+
+
+@asynccontextmanager
+async def piped(server: MCPServer[Any]) -> AsyncGenerator[Any]:
+    """Serve as on stdio, without the process."""
+    low = server._lowlevel_server  # pyright: ignore[reportPrivateUsage]
+    async with create_client_server_memory_streams() as (client, (read, write)), anyio.create_task_group() as tasks:
+        tasks.start_soon(low.run, read, write, low.create_initialization_options())
+        yield client
+        tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def reached(
+    place: Place, reach: Reach, mode: Mode, *, name: str = "tests", **settings: Any
+) -> AsyncGenerator[Client]:
+    server, info = place.server(**settings), Implementation(name=name, version="1")
+    if reach == "http":
+        async with serving(server) as url, Client(url, mode=mode, client_info=info) as client:
+            yield client
+        return
+    async with Client(piped(server), mode=mode, client_info=info) as client:
+        yield client
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Be the jobs that somebody waits for at the moment."""
+    found: list[str] = []
+    follow = Studio.follow
+
+    async def counted(studio: Studio, job: Job, seconds: float) -> AsyncGenerator[Job]:
+        found.append(job.id)
+        try:
+            async for latest in follow(studio, job, seconds):
+                yield latest
+        finally:
+            found.remove(job.id)
+
+    monkeypatch.setattr(Studio, "follow", counted)
+    return found
+
+
+async def quiet(progress: float, total: float | None, message: str | None) -> None:
+    """Take progress, so that the client sends a token."""
+
+
+async def give_up(client: Client, how: str, waiting: list[str]) -> None:
+    """Begin to wait for a video and stop: by a time-out, or by cancelling."""
+    async with anyio.create_task_group() as tasks:
+
+        async def wait() -> None:
+            timeout = 0.7 if how == "timed out" else None
+            with pytest.raises(MCPError):
+                await client.call_tool("generate_and_wait", {"prompt": PROMPT}, timeout, quiet)
+
+        tasks.start_soon(wait)
+        await until(lambda: bool(waiting))
+        if how == "cancelled":
+            tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("how", ["timed out", "cancelled"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("reach", REACHES)
+async def test_a_call_that_ends_early_ends_the_waiting_and_the_same_call_joins_the_job(
+    reach: Reach, mode: Mode, how: str, place: Place, waiting: list[str]
+) -> None:
+    gate = Gate(completed())
+    place.upstream.polls = [gate]
+    async with reached(place, reach, mode) as client:
+        await give_up(client, how, waiting)
+        await until(lambda: not waiting, seconds=1)
+        gate.opened.set()
+        result = await client.call_tool("generate_and_wait", {"prompt": PROMPT})
+    assert (fields_of(result)["status"], fields_of(result)["reused"]) == ("completed", True)
+    assert len(place.upstream.posts) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("reach", REACHES)
+async def test_the_host_and_its_wish_for_progress_are_known(
+    reach: Reach, mode: Mode, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str | None, bool, bool]] = []
+
+    def noted(client: str | None, *, over_http: bool, shows_progress: bool) -> float:
+        seen.append((client, over_http, shows_progress))
+        return 0
+
+    monkeypatch.setattr(tools, "default_wait", noted)
+    async with reached(place, reach, mode, name="claude-code") as client:
+        await client.call_tool("generate_and_wait", {"prompt": PROMPT}, None, quiet)
+        await client.call_tool("generate_and_wait", {"prompt": PROMPT, "new_variant": True})
+    assert seen == [("claude-code", reach == "http", True), ("claude-code", reach == "http", False)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("setting", "asked"),
+    [(0, {}), (0, {"max_wait_seconds": 3600}), (3600, {"max_wait_seconds": 0})],
+    ids=["the setting alone", "the setting caps", "the caller asks for less"],
+)
+async def test_the_caller_and_the_setting_bound_the_waiting(
+    setting: float, asked: dict[str, float], mode: Mode, place: Place
+) -> None:
+    place.upstream.polls = [Gate(completed())]
+    async with place.connect(mode, max_wait_seconds=setting) as client:
+        result = await client.call_tool("generate_and_wait", {"prompt": PROMPT} | asked)
+    assert not result.is_error
+    assert fields_of(result)["status"] in ("submitting", "queued")
+    assert fields_of(result)["next_step"].startswith("It goes on in the background. Call get_video_status(")
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("claude-code", 110),
+        ("claude-ai", 45),
+        ("Visual Studio Code", 220),
+        ("Visual-Studio-Code - Insiders", 220),
+        ("codex-mcp-client", 50),
+        ("cursor-vscode (via mcp-remote 0.1.9)", 50),
+        ("gemini-cli-mcp-client-veo", 50),
+        ("opencode", 220),
+        ("opencoder", 50),
+        (None, 50),
+    ],
+)
+def test_a_host_that_is_known_gets_its_answer_before_it_gives_up(name: str | None, seconds: float) -> None:
+    assert default_wait(name, over_http=False, shows_progress=False) == seconds
+
+
+def test_a_host_that_is_not_known_is_only_trusted_with_long_waits_where_it_asked_for_progress() -> None:
+    assert default_wait("new", over_http=False, shows_progress=True) == 220
+    assert default_wait("new", over_http=True, shows_progress=True) == 50
+    assert default_wait("new", over_http=False, shows_progress=False) == 50
+    assert max(PATIENCE.values()) < 240
