@@ -16,6 +16,7 @@ from mcp.types import (
     CompletionArgument,
     CompletionContext,
     GetPromptResult,
+    Icon,
     InputRequiredResult,
     PromptReference,
     Resource,
@@ -43,6 +44,12 @@ Makes short videos with sound (Veo 3.1 Fast; 4, 6 or 8 s). Each new video costs 
 generate_and_wait is the usual way. For several videos, call create_video for each, then get_video_status with \
 wait_seconds=50 until completed. When a wait ends first, do what next_step says instead of ordering again. \
 Always tell the user the file's path. list_videos finds everything ordered before; view_video lets you see a result."""
+
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E"
+    "%3Crect width='24' height='24' rx='6' fill='%232457c5'/%3E%3Cpath d='M9 6l9 6-9 6z' fill='%23fff'/%3E%3C/svg%3E"
+)
+"""Small, because clients since 2026-07-28 are told who the server is in every answer."""
 
 Opening = Callable[[Settings], AbstractAsyncContextManager[Studio]]
 
@@ -122,6 +129,7 @@ def build_server(settings: Settings, *, opening: Opening = open_studio) -> VeoSe
         "veo-mcp",
         title="Veo video",
         version=__version__,
+        icons=[Icon(src=ICON, mime_type="image/svg+xml", sizes=["any"])],
         instructions=INSTRUCTIONS,
         tools=all_tools(apps.PLAYER_META),
         extensions=[apps.player(), Tasks(JobTasks())],
@@ -130,6 +138,7 @@ def build_server(settings: Settings, *, opening: Opening = open_studio) -> VeoSe
         subscriptions=subscriptions.bus,
         log_level="WARNING",
         cache_hints={
+            "server/discover": CacheHint(_HOUR_MS, "public"),
             "tools/list": CacheHint(_DAY_MS, "public"),
             "prompts/list": CacheHint(_DAY_MS, "public"),
             "resources/templates/list": CacheHint(_DAY_MS, "public"),
