@@ -9,6 +9,7 @@ from stand_in import Stage
 from veo_mcp.results import VideoResult
 
 PROMPT = "A lighthouse in the fog"
+SLOW = pytest.mark.slow
 
 
 async def killed_at(scene: Scene, place: str) -> None:
@@ -59,9 +60,9 @@ async def test_a_death_before_the_paid_call_costs_nothing_and_the_next_order_pay
 @pytest.mark.parametrize(
     ("place", "paid"),
     [
-        pytest.param("veo_mcp.client:VeoClient.create", 0, id="when the call is about to leave"),
+        pytest.param("veo_mcp.client:VeoClient.create", 0, id="when the call is about to leave", marks=SLOW),
         pytest.param("arrived", 1, id="during the POST, before it is charged"),
-        pytest.param("charged", 1, id="during the POST, after it is charged"),
+        pytest.param("charged", 1, id="during the POST, after it is charged", marks=SLOW),
         pytest.param("veo_mcp.store:Store.accept", 1, id="between the answer and its recording"),
     ],
 )
@@ -84,12 +85,12 @@ async def test_a_death_around_the_paid_call_leaves_an_unknown_outcome_that_is_ne
 @pytest.mark.parametrize(
     "place",
     [
-        pytest.param("veo_mcp.store:Store.accept!", id="right after the id is recorded"),
+        pytest.param("veo_mcp.store:Store.accept!", id="right after the id is recorded", marks=SLOW),
         pytest.param("polled", id="while polling"),
         pytest.param("half", id="in the middle of a download"),
         pytest.param("veo_mcp.artifacts:Artifacts.keep", id="before the rename"),
-        pytest.param("veo_mcp.artifacts:Artifacts.keep!", id="after the rename"),
-        pytest.param("veo_mcp.fetching:Fetching.fetch!", id="before the file is in the ledger"),
+        pytest.param("veo_mcp.artifacts:Artifacts.keep!", id="after the rename", marks=SLOW),
+        pytest.param("veo_mcp.fetching:Fetching.fetch!", id="before the file is in the ledger", marks=SLOW),
     ],
 )
 async def test_a_death_after_the_id_is_known_loses_nothing(scene: Scene, place: str) -> None:

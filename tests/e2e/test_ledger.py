@@ -10,6 +10,7 @@ from processes import Scene, until
 from stand_in import Stage
 
 PROMPT = "A ferry in the rain"
+SLOW = pytest.mark.slow
 TROUBLE = "The jobs database"
 
 
@@ -18,7 +19,7 @@ TROUBLE = "The jobs database"
     [
         pytest.param("veo_mcp.store:Store.accept", id="before the id is recorded"),
         pytest.param("veo_mcp.store:Store.accept!", id="after the id is recorded"),
-        pytest.param("veo_mcp.fetching:Fetching.fetch!", id="after the file is saved"),
+        pytest.param("veo_mcp.fetching:Fetching.fetch!", id="after the file is saved", marks=SLOW),
     ],
 )
 async def test_what_upstream_answered_outlives_a_ledger_that_is_out_of_reach(scene: Scene, place: str) -> None:
@@ -70,7 +71,9 @@ async def test_a_server_without_a_ledger_answers_sends_nothing_and_recovers(scen
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prlimit")
-@pytest.mark.parametrize("stage", ["charged", "polled", "downloading"])
+@pytest.mark.parametrize(
+    "stage", ["downloading", *(pytest.param(stage, marks=SLOW) for stage in ("charged", "polled"))]
+)
 async def test_a_full_disk_delays_a_paid_video_and_loses_nothing(scene: Scene, stage: Stage) -> None:
     gate = scene.upstream.gate(stage, PROMPT)
     async with scene.server() as server, server.calling("generate_and_wait", prompt=PROMPT, duration=4):

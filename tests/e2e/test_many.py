@@ -11,6 +11,7 @@ from stand_in import Stage
 from veo_mcp.results import VideoResult
 
 PROMPT = "A kite above the dunes"
+SLOW = pytest.mark.slow
 
 
 async def all_at_once(scene: Scene, servers: int) -> tuple[list[Server], AsyncExitStack]:
@@ -19,7 +20,7 @@ async def all_at_once(scene: Scene, servers: int) -> tuple[list[Server], AsyncEx
     return [await stack.enter_async_context(scene.server()) for _ in range(servers)], stack
 
 
-@pytest.mark.parametrize("processes", [2, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("processes", [2, pytest.param(8, marks=SLOW)])
 async def test_processes_that_ask_for_the_same_pay_once_and_for_different_things_once_each(
     scene: Scene, processes: int
 ) -> None:
@@ -78,7 +79,7 @@ async def test_a_job_under_way_is_watched_again_after_a_restart_without_being_as
     assert (figures.paid, figures.saved) == (1, 1)
 
 
-@pytest.mark.slow
+@SLOW
 async def test_the_default_lease_runs_out_too(scene: Scene) -> None:
     gate = scene.upstream.gate("polled", PROMPT)
     async with scene.server(hurried=False) as survivor:
@@ -91,7 +92,7 @@ async def test_the_default_lease_runs_out_too(scene: Scene) -> None:
         assert (await scene.prove(survivor)).saved == 1
 
 
-@pytest.mark.parametrize("stage", ["polled", "half"])
+@pytest.mark.parametrize("stage", ["half", pytest.param("polled", marks=SLOW)])
 async def test_a_process_that_sleeps_past_its_lease_finds_its_job_done(scene: Scene, stage: Stage) -> None:
     gate = scene.upstream.gate(stage, PROMPT)
     async with scene.server() as sleeper, scene.server() as other:
@@ -126,7 +127,7 @@ async def test_a_process_that_sleeps_before_its_paid_call_does_not_make_it_after
         assert (await scene.prove(other)).paid == 1
 
 
-@pytest.mark.parametrize("adopted", [False, True])
+@pytest.mark.parametrize("adopted", [True, pytest.param(False, marks=SLOW)])
 async def test_the_answer_to_a_paid_call_counts_however_late_it_comes(scene: Scene, adopted: bool) -> None:
     gate = scene.upstream.gate("charged", PROMPT)
     async with (
@@ -147,7 +148,7 @@ async def test_the_answer_to_a_paid_call_counts_however_late_it_comes(scene: Sce
         assert (await scene.prove(other)).ordered == 1
 
 
-@pytest.mark.parametrize("stage", ["arrived", "polled", "half"])
+@pytest.mark.parametrize("stage", ["arrived", *(pytest.param(stage, marks=SLOW) for stage in ("polled", "half"))])
 async def test_a_cancelled_call_stops_the_waiting_and_never_the_job(scene: Scene, stage: Stage) -> None:
     gate = scene.upstream.gate(stage, PROMPT)
     async with scene.server() as server:
