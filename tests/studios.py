@@ -1,8 +1,10 @@
 """Studios and servers under test: a scripted API, an injected clock, a pace that makes nobody wait."""
 
 import shutil
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,14 +12,17 @@ from typing import Any, Literal
 
 import anyio
 import httpx2
+import uvicorn
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
+from starlette.applications import Starlette
 
-from upstream import Upstream
+from upstream import Upstream, clip
 from veo_mcp import media
 from veo_mcp.api import VideoRequest
 from veo_mcp.artifacts import sha256
 from veo_mcp.jobs import Failure, Job, State
+from veo_mcp.sandbox.app import build_app
 from veo_mcp.server import VeoServer, build_server
 from veo_mcp.settings import Settings
 from veo_mcp.studio import Studio
@@ -128,6 +133,37 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
     with anyio.fail_after(seconds):
         while not condition():
             await anyio.sleep(0.005)
+
+
+COPY = """
+import os, shutil, sys
+drawn, request, video = sys.argv[1:]
+shutil.copyfile(drawn, video + ".new")
+os.replace(video + ".new", video)
+"""
+
+
+def a_sandbox(folder: Path, *, seconds: float = 0.1) -> Starlette:
+    """Return a sandbox whose renderer hands out a clip that is there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = folder / "drawn"
+    drawn.write_bytes(clip())
+    command = (sys.executable, "-I", "-S", "-c", COPY, str(drawn))
+    return build_app(folder, seconds=seconds, render_command=command)
+
+
+@contextmanager
+def serving(app: Starlette) -> Generator[str]:
+    """Serve on a free port; give the address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+    socket = server.config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
 
 
 class Inspections:

@@ -31,10 +31,21 @@ def readable_errors(command: Callable[P, T]) -> Callable[P, T]:
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return command(*args, **kwargs)
-        except VeoError as error:
-            raise click.ClickException(str(error)) from error
+        except (VeoError, BaseExceptionGroup) as error:
+            found = _alone(error)
+            if isinstance(found, VeoError):
+                raise click.ClickException(str(found)) from error
+            if isinstance(found, click.exceptions.Abort):
+                raise found from None
+            raise
 
     return run
+
+
+def _alone(error: BaseException) -> BaseException:
+    """Return what a group holds, if that is one error: task groups wrap whatever passes through them."""
+    held: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return _alone(held[0]) if len(held) == 1 else error
 
 
 def log_to_stderr(level: int) -> None:
@@ -67,7 +78,7 @@ def serve(*, http: bool, host: str, port: int) -> None:
     if not http:
         anyio.run(_serve_stdio, settings)
         return
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise click.UsageError(
             f"{host} is reachable by others, and there is no log-in yet: anybody could spend your credits. Serve on"
             " 127.0.0.1, behind a proxy that checks who is asking."
@@ -111,7 +122,7 @@ async def _end_on_signal(scope: anyio.CancelScope, told_to_end: anyio.Event) -> 
             return
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -49,7 +49,7 @@ def request(**fields: Any) -> VideoRequest:
 
 
 async def generate(settings: Settings, order: Order) -> VideoResult:
-    """Order the video and wait with a bar on stderr until it is there or is overdue."""
+    """Order the video and wait with a bar on stderr for it, as long as a job may take."""
     async with open_studio(settings) as studio:
         await _confirm(studio, order)
         placed = await studio.submit(order.request, new_variant=order.new_variant)
@@ -131,6 +131,4 @@ async def _with_bar(studio: Studio, job: Job, seconds: float) -> Job:
             share = 1.0 if job.state is State.COMPLETED else min(job.elapsed_seconds(now) / (usual * 1.05), 0.98)
             bar.update(max(0, int(share * 1000) - bar.pos))
             bar.render_progress()
-            if job.state is State.OVERDUE:
-                break
     return job

@@ -1,0 +1,107 @@
+"""Each problem that the doctor knows is found, said with its cure, and has an exit code."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from studios import KEY, Place, a_sandbox, serving
+from test_cli import Shell, shell
+from veo_mcp.doctor import Finding, examine
+
+__all__ = ["shell"]
+
+
+def environ_of(folder: Path, **changes: str) -> dict[str, str]:
+    usual = {"AIMLAPI_API_KEY": KEY, "VEO_MCP_HOME": str(folder / "home"), "VEO_MCP_OUTPUT_DIR": str(folder / "videos")}
+    return usual | changes
+
+
+async def problems(folder: Path, **changes: str) -> dict[str, str]:
+    findings = await examine(environ_of(folder, **changes), online="AIMLAPI_BASE_URL" in changes)
+    return {finding.what: finding.said for finding in findings if not finding.ok}
+
+
+async def test_a_sound_installation_has_no_problems_and_is_left_as_it_was(tmp_path: Path) -> None:
+    assert await problems(tmp_path) == {}
+    assert await problems(tmp_path, AIMLAPI_API_KEY="") == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_key_is_named_and_never_shown(tmp_path: Path) -> None:
+    lines = "\n".join(finding.line for finding in await examine(environ_of(tmp_path, AIML_API_KEY="other")))
+    assert "from AIMLAPI_API_KEY, 32 characters" in lines
+    assert KEY not in lines
+
+
+async def test_without_a_key_the_sandbox_is_named(tmp_path: Path) -> None:
+    for changes, why in (({"AIMLAPI_API_KEY": " "}, "no key is set"), ({"VEO_MCP_BACKEND": "sandbox"}, "=sandbox")):
+        lines = "\n".join(finding.line for finding in await examine(environ_of(tmp_path, **changes), online=True))
+        assert why in lines
+        assert "not asked: the sandbox needs no network" in lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "words"),
+    [
+        ({"VEO_MCP_POLL_SECONDS": "often"}, "settings", "VEO_MCP_POLL_SECONDS"),
+        ({"VEO_MCP_BACKEND": "aimlapi", "AIMLAPI_API_KEY": ""}, "key", "AIMLAPI_API_KEY is not set"),
+        ({"VEO_MCP_HOME": "/dev/null/home"}, "home", "set VEO_MCP_HOME"),
+        ({"VEO_MCP_OUTPUT_DIR": "/dev/null/videos"}, "videos", "set VEO_MCP_OUTPUT_DIR"),
+        ({"VEO_MCP_DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:9/jobs"}, "ledger", "at VEO_MCP_DATABASE_URL"),
+    ],
+)
+async def test_each_problem_is_found_with_its_cure(
+    tmp_path: Path, changes: dict[str, str], what: str, words: str
+) -> None:
+    found = await problems(tmp_path, **changes)
+    assert words in found[what]
+    assert "hunter2" not in str(found)
+
+
+async def test_a_ledger_that_is_none_is_found(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "jobs.sqlite3").write_bytes(b"not a database" * 1000)
+    assert "cannot be used" in (await problems(tmp_path))["ledger"]
+
+
+async def test_a_ledger_of_a_newer_version_is_found(tmp_path: Path, place: Place) -> None:
+    async with place.open():
+        pass
+    with closing(sqlite3.connect(tmp_path / "home" / "jobs.sqlite3")) as connection, connection:
+        connection.execute("UPDATE schema_version SET version = 99")
+    assert "Upgrade veo-mcp" in (await problems(tmp_path))["ledger"]
+
+
+async def test_a_ledger_in_use_is_well(tmp_path: Path, place: Place) -> None:
+    async with place.open():
+        assert await problems(tmp_path) == {}
+
+
+async def test_the_free_calls_are_made_only_when_asked(tmp_path: Path) -> None:
+    with serving(a_sandbox(tmp_path / "upstream")) as url:
+        findings = await examine(environ_of(tmp_path, AIMLAPI_BASE_URL=url), online=True)
+        said = {finding.what: finding for finding in findings}
+        assert (said["models"].ok, said["balance"].ok) == (True, True)
+        assert said["balance"].said == "$1000.00"
+        unknown = await problems(tmp_path, AIMLAPI_BASE_URL=url, VEO_MCP_MODEL="google/veo-9")
+        assert "set VEO_MCP_MODEL" in unknown["models"]
+        wrong = await problems(tmp_path, AIMLAPI_BASE_URL=url, AIMLAPI_API_KEY="invalid-key")
+        assert "AIMLAPI_API_KEY" in wrong["service"]
+    gone = await problems(tmp_path, AIMLAPI_BASE_URL=url)
+    assert "did not answer" in gone["service"]
+    assert not any(finding.what in {"models", "balance"} for finding in await examine(environ_of(tmp_path)))
+
+
+def test_a_finding_is_one_line() -> None:
+    assert Finding(ok=True, what="key", said="fine").line == "ok      key       fine"
+    assert Finding(ok=False, what="ledger", said="gone").line == "PROBLEM ledger    gone"
+
+
+def test_the_command_ends_with_one_where_there_is_a_problem(shell: Shell) -> None:
+    assert shell("doctor").exit_code == 0
+    ran = shell("doctor", VEO_MCP_HOME="/dev/null/home")
+    assert ran.exit_code == 1
+    assert "PROBLEM home" in ran.stdout
+    assert shell("doctor", "--online").exit_code == 0
