@@ -34,7 +34,7 @@ def serving(*command: str, **environment: str) -> Generator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = [word.format(port=port) for word in command]
-    with subprocess.Popen([sys.executable, *words], env=os.environ | environment) as process:  # noqa: S603
+    with subprocess.Popen([sys.executable, *words], env=os.environ | environment) as process:
         try:
             _wait_for(port, process)
             yield f"http://127.0.0.1:{port}/mcp"
@@ -56,7 +56,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 def conforms(url: str, folder: Path, *options: str) -> None:
     command = [str(SUITE), "server", "--url", url, "-o", str(folder / "results"), *options]
     path = os.environ | {"PATH": os.pathsep.join([str(SUITE.parent), os.environ["PATH"]])}
-    run = subprocess.run(command, env=path, capture_output=True, text=True, timeout=180, check=False)  # noqa: S603
+    run = subprocess.run(command, env=path, capture_output=True, text=True, timeout=180, check=False)
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
 
 
