@@ -58,10 +58,12 @@ async def test_a_server_ends_cleanly_while_a_call_waits_and_the_job_goes_on_in_t
 @ENDINGS
 async def test_a_paid_call_that_is_being_answered_is_recorded_before_the_end(scene: Scene, ending: str) -> None:
     gate = scene.upstream.gate("charged", PROMPT)
-    async with wired(scene) as wire:
+    ending_sign = scene.folder / "ending"
+    async with wired(scene, E2E_TELL="veo_mcp.payer:Payer.hurry", E2E_SIGN=str(ending_sign)) as wire:
         await wire.call("create_video", prompt=PROMPT, duration=4)
         await until(gate.reached.is_set)
         await end(wire, ending)
+        await until(ending_sign.exists)
         gate.open()
         assert await wire.ended(PROMPT_END_SECONDS) == 0
     async with scene.server() as server:

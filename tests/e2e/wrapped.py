@@ -2,7 +2,8 @@
 
 E2E_STOP="veo_mcp.store:Store.accept" stops the process's first call of that function before it does anything (with a
 trailing `!` after it has), and E2E_SIGN is the file that says so. The process goes on living, and beating, until it is
-killed; once the file `<sign>.go` is there, the call goes on.
+killed; once the file `<sign>.go` is there, the call goes on. E2E_TELL names a plain function whose call only makes the
+file.
 """
 
 import functools
@@ -42,13 +43,22 @@ def _stopping(function: Callable[..., Awaitable[Any]], sign: Path, *, afterwards
     return stop
 
 
-def _place(target: str, sign: Path) -> None:
+def _telling(function: Callable[..., Any], sign: Path) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def tell(*args: Any, **kwargs: Any) -> Any:
+        sign.touch()
+        return function(*args, **kwargs)
+
+    return tell
+
+
+def _place(target: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
     module_name, path = target.removesuffix("!").split(":")
     owner: Any = importlib.import_module(module_name)
     *parents, name = path.split(".")
     for parent in parents:
         owner = getattr(owner, parent)
-    setattr(owner, name, _stopping(getattr(owner, name), sign, afterwards=target.endswith("!")))
+    setattr(owner, name, wrap(getattr(owner, name)))
 
 
 def _hurried(pace_of: Callable[[Settings], Pace]) -> Callable[[Settings], Pace]:
@@ -83,7 +93,10 @@ def main() -> None:
     if "E2E_BUSY" in os.environ:
         database.BUSY_SECONDS = float(os.environ["E2E_BUSY"])
     if "E2E_STOP" in os.environ:
-        _place(os.environ["E2E_STOP"], Path(os.environ["E2E_SIGN"]))
+        place, sign = os.environ["E2E_STOP"], Path(os.environ["E2E_SIGN"])
+        _place(place, functools.partial(_stopping, sign=sign, afterwards=place.endswith("!")))
+    if "E2E_TELL" in os.environ:
+        _place(os.environ["E2E_TELL"], functools.partial(_telling, sign=Path(os.environ["E2E_SIGN"])))
     cli.main()
 
 
