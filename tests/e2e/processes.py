@@ -193,6 +193,7 @@ class Scene:
             if job is not None and _holds(job, generation):
                 saved += 1
             elif job is not None and says_what_to_do(job):
+                assert (job.status == "unknown") == (job.generation_id == generation.request_id), job
                 stated += 1
             else:
                 lost.append(f"{generation.id} ({generation.prompt}): {job}")
