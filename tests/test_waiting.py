@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import anyio
+import anyio.lowlevel
 import pytest
 from mcp import Client, MCPError
 from mcp.server import MCPServer
@@ -159,3 +160,23 @@ def test_a_host_that_is_not_known_is_only_trusted_with_long_waits_where_it_asked
     assert default_wait("new", over_http=True, shows_progress=True) == 50
     assert default_wait("new", over_http=False, shows_progress=False) == 50
     assert max(PATIENCE.values()) < 240
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_cancelling_at_any_moment_leaves_every_order_tended_and_paid_once(mode: Mode, place: Place) -> None:
+    gate = Gate(completed())
+    place.upstream.polls = [gate]
+    async with place.connect(mode) as client:
+        for moment in range(60):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.call_tool, "generate_and_wait", {"prompt": f"{PROMPT} {moment}"})
+                for _ in range(moment):
+                    await anyio.lowlevel.checkpoint()
+                tasks.cancel_scope.cancel()
+        gate.opened.set()
+        for moment in range(60):
+            with anyio.fail_after(10):  # less than a lease: nobody had to take it over
+                result = await client.call_tool("generate_and_wait", {"prompt": f"{PROMPT} {moment}"})
+            assert fields_of(result)["status"] == "completed"
+    prompts = [body["prompt"] for body in place.upstream.posts]
+    assert sorted(prompts) == sorted(f"{PROMPT} {moment}" for moment in range(60))
