@@ -285,13 +285,13 @@ async def test_a_file_that_the_system_does_not_let_grow_is_named(home: Artifacts
 def tiny_disk(tmp_path: Path) -> Generator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(  # noqa: S603
+    mounted = subprocess.run(
         ["/bin/mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=False, capture_output=True
     )
     if mounted.returncode:
         pytest.skip("this machine does not let tests mount a disk")
     yield disk
-    subprocess.run(["/bin/umount", str(disk)], check=True)  # noqa: S603
+    subprocess.run(["/bin/umount", str(disk)], check=True)
 
 
 async def test_a_full_disk_is_named_and_what_to_do(upstream: Upstream, tiny_disk: Path) -> None:
@@ -346,6 +346,16 @@ async def test_what_is_no_whole_video_is_kept_as_damaged(
     assert str(home.folder / damaged) in failed.failure.message
     assert names(home.folder) == [damaged]
     assert (home.folder / damaged).read_bytes() == content
+
+
+@pytest.mark.parametrize("answer", [Shelf(cut=HALF), says(status=403), delivers(b"<html>", "text/html")])
+async def test_a_fetch_that_fails_leaves_nothing_behind(
+    fetch: Fetching, home: Artifacts, upstream: Upstream, answer: Answer
+) -> None:
+    upstream.files = [answer]
+    with pytest.raises(ArtifactError):
+        await fetch.fetch(JOB)
+    assert names(home.folder) == []
 
 
 async def test_a_video_that_cannot_be_saved_is_not_lost(fetch: Fetching, home: Artifacts) -> None:

@@ -209,7 +209,8 @@ async def test_a_server_that_ends_still_takes_the_answer_to_a_call_that_is_paid_
     async with ending(place, gate):
         gate.opened.set()
     async with place.open() as studio:
-        job = await studio.look_up("paid")
+        (job,) = (await studio.page()).jobs
+        assert (job.generation_id, job.request) == ("paid", a_request())
         assert (await studio.wait(job, 10)).state is State.COMPLETED
     assert len(place.upstream.posts) == 1
 

@@ -157,7 +157,7 @@ anyio.run(main, sys.argv[1], sys.argv[2])
 
 def test_of_many_processes_on_a_new_ledger_exactly_one_is_told_to_pay(address: Address) -> None:
     racers = [
-        subprocess.Popen(  # noqa: S603
+        subprocess.Popen(
             [sys.executable, "-c", RACER, str(address), str(number)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
