@@ -87,7 +87,7 @@ async def test_the_server_introduces_itself_and_says_how_to_use_it(place: Place,
         assert (client.server_info.name, client.server_info.version) == ("veo-mcp", __version__)
         assert client.server_info.title == "Veo video"
         (icon,) = client.server_info.icons or []
-        assert icon.src.startswith("data:image/svg+xml,")
+        assert icon.src.startswith("data:image/svg+xml;base64,")
         assert len(icon.src) < 300
         assert "order once" in (client.instructions or "")
         assert "generate_and_wait" in (client.instructions or "")

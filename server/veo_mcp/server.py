@@ -1,5 +1,6 @@
 """Puts everything on one MCPServer."""
 
+import base64
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -45,10 +46,11 @@ generate_and_wait is the usual way. For several videos, call create_video for ea
 wait_seconds=50 until completed. When a wait ends first, do what next_step says instead of ordering again. \
 Always tell the user the file's path. list_videos finds everything ordered before; view_video lets you see a result."""
 
-ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E"
-    "%3Crect width='24' height='24' rx='6' fill='%232457c5'/%3E%3Cpath d='M9 6l9 6-9 6z' fill='%23fff'/%3E%3C/svg%3E"
+_DRAWING = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><rect width="24" height="24" rx="6" fill="#2457c5"/>'
+    '<path d="M9 6l9 6-9 6z" fill="#fff"/></svg>'
 )
+ICON = "data:image/svg+xml;base64," + base64.b64encode(_DRAWING.encode()).decode()
 """Small, because clients since 2026-07-28 are told who the server is in every answer."""
 
 Opening = Callable[[Settings], AbstractAsyncContextManager[Studio]]
