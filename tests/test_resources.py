@@ -1,5 +1,6 @@
 import base64
 import json
+import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -157,6 +158,19 @@ async def test_a_file_that_was_deleted_is_said_to_be_gone(place: Place, mode: Mo
             with pytest.raises(MCPError, match=r"is gone\. get_video_status fetches it again") as gone:
                 await client.read_resource(done["video"]["uri"] + part)
             assert gone.value.code == INVALID_PARAMS
+
+
+async def test_a_file_that_cannot_be_read_or_seen_is_said_in_words(place: Place, mode: Mode) -> None:
+    async with with_video(place, mode) as (client, done):
+        path = Path(done["video"]["path"])
+        shutil.rmtree(place.settings().home / "previews")
+        path.write_bytes(b"no longer a video")
+        with pytest.raises(MCPError, match=r"No picture can be made of .*\.mp4"):
+            await client.read_resource(done["video"]["uri"] + "/sheet")
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(MCPError, match=r"\.mp4 cannot be read: Is a directory"):
+            await client.read_resource(done["video"]["uri"])
 
 
 async def test_a_ledger_out_of_reach_is_said_in_words(place: Place, mode: Mode) -> None:

@@ -52,11 +52,9 @@ async def held_back(place: Place, mode: Any, listening: Listening | None = None)
 @pytest.fixture
 def old_subscribe() -> Any:
     async def subscribe(client: Client, uri: str, *, un: bool = False) -> None:
+        call = client.unsubscribe_resource if un else client.subscribe_resource  # pyright: ignore[reportDeprecated]
         with pytest.warns(MCPDeprecationWarning):
-            if un:
-                await client.unsubscribe_resource(uri)  # pyright: ignore[reportDeprecated]
-            else:
-                await client.subscribe_resource(uri)  # pyright: ignore[reportDeprecated]
+            await call(uri)
 
     return subscribe
 
