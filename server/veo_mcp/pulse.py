@@ -20,14 +20,16 @@ class Pulse:
         if (bell := self._pokes.pop(job_id, None)) is not None:
             bell.set()
 
-    async def wait_for_beat(self, job_id: str, seconds: float) -> bool:
-        return await _rings(self._beats[job_id], seconds)
+    def next_beat(self, job_id: str) -> anyio.Event:
+        """Return the bell to wait for; take it before looking at the job, so that nothing is missed in between."""
+        return self._beats[job_id]
 
     async def wait_for_poke(self, job_id: str, seconds: float) -> bool:
-        return await _rings(self._pokes[job_id], seconds)
+        return await rings(self._pokes[job_id], seconds)
 
 
-async def _rings(bell: anyio.Event, seconds: float) -> bool:
+async def rings(bell: anyio.Event, seconds: float) -> bool:
+    """Wait for the bell and say whether it rang in time."""
     with anyio.move_on_after(seconds):
         await bell.wait()
     return bell.is_set()

@@ -13,7 +13,7 @@ from veo_mcp.client import VeoClient
 from veo_mcp.errors import BudgetExceeded, InvalidRequest, LedgerError, NotFound, UnknownGeneration
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import Job, State, is_job_id, new_job_id
-from veo_mcp.pulse import Pulse
+from veo_mcp.pulse import Pulse, rings
 from veo_mcp.settings import Settings
 from veo_mcp.store import Store
 from veo_mcp.watcher import Watcher
@@ -109,21 +109,23 @@ class Studio:
         """Have upstream asked now, where this process tends the job; return what is known then."""
         if job.is_active and self.watcher.is_tending(job):
             self.pulse.poke(job.id)
-            await self.pulse.wait_for_beat(job.id, 10)
+            await rings(self.pulse.next_beat(job.id), 10)
         return await self.store.get(job.id) or job
 
     async def follow(self, job: Job, seconds: float) -> AsyncGenerator[Job]:
         """Yield the job now, at every poll and change, and every few seconds, until it settles or time is up."""
-        end = time.monotonic() + seconds
+        end, heard, rang = time.monotonic() + seconds, time.monotonic(), False
         yield job
-        heard = time.monotonic()
-        while not job.is_settled and (left := end - time.monotonic()) > 0:
-            rang = await self.pulse.wait_for_beat(job.id, min(CHECK_SECONDS, left))
+        while True:
+            bell = self.pulse.next_beat(job.id)
             now = await self._latest(job)
             if rang or now != job or time.monotonic() - heard >= REPORT_SECONDS:
                 heard = time.monotonic()
                 yield now
             job = now
+            if job.is_settled or (left := end - time.monotonic()) <= 0:
+                return
+            rang = await rings(bell, min(CHECK_SECONDS, left))
 
     async def wait(self, job: Job, seconds: float) -> Job:
         """Return the job once it is settled or time is up."""
@@ -134,10 +136,12 @@ class Studio:
     async def wait_until_sent(self, job: Job, seconds: float) -> Job:
         """Return the job once the paid call is answered, or time is up."""
         end = time.monotonic() + seconds
-        while job.state is State.SUBMITTING and (left := end - time.monotonic()) > 0:
-            await self.pulse.wait_for_beat(job.id, min(CHECK_SECONDS, left))
+        while True:
+            bell = self.pulse.next_beat(job.id)
             job = await self._latest(job)
-        return job
+            if job.state is not State.SUBMITTING or (left := end - time.monotonic()) <= 0:
+                return job
+            await rings(bell, min(CHECK_SECONDS, left))
 
     async def deliver(self, job: Job) -> None:
         """Note that a caller holds the outcome, so that the same request orders a new video from here on.
