@@ -1,7 +1,6 @@
 """What a collector of traces sees, and what it never sees."""
 
 import http.server
-import importlib.util
 import subprocess
 import sys
 import threading
@@ -99,9 +98,6 @@ async def test_a_call_that_went_wrong_says_how(
     assert (span.attributes["error.type"], span.status.is_ok) == (kind, False)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("opentelemetry.exporter.otlp.proto.http") is None, reason="the extra otel is not installed"
-)
 def test_spans_reach_the_collector_that_the_environment_names() -> None:
     received: list[str] = []
 
