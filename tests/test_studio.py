@@ -44,7 +44,7 @@ async def test_a_finished_video_is_handed_back_until_somebody_holds_it(place: Pl
         first = await settled(studio, await studio.submit(a_request()))
         undelivered = await studio.submit(a_request())
         assert undelivered == Order(job=first.job, reused=True)
-        await studio.deliver(undelivered.job)
+        studio.deliver(undelivered.job)
         another = await studio.submit(a_request())
         assert not another.reused
         await studio.wait_until_sent(another.job, 10)
@@ -112,7 +112,7 @@ async def test_an_unknown_outcome_keeps_its_claim_even_when_it_has_been_told(pla
     place.upstream.orders = [fails(httpx2.ReadError), accepts("second")]
     async with place.open() as studio:
         lost = await ended(studio)
-        await studio.deliver(lost)
+        studio.deliver(lost)
         again = await studio.submit(a_request())
         assert (again.reused, again.job.state) == (True, State.UNKNOWN)
         anew = await settled(studio, await studio.submit(a_request(), new_variant=True))
@@ -131,7 +131,7 @@ async def test_a_paid_failure_is_fetched_again_by_the_same_order(place: Place) -
     place.settings().output_dir.write_text("in the way")
     async with place.open() as studio:
         failed = await ended(studio)
-        await studio.deliver(failed)
+        studio.deliver(failed)
         place.settings().output_dir.unlink()
         again = await settled(studio, await studio.submit(a_request()))
         assert (again.reused, again.job.state) == (True, State.COMPLETED)

@@ -54,7 +54,7 @@ async def generate(settings: Settings, order: Order) -> VideoResult:
         await _confirm(studio, order)
         placed = await studio.submit(order.request, new_variant=order.new_variant)
         job = await _with_bar(studio, placed.job, settings.job_timeout_seconds)
-        await studio.deliver(job)
+        studio.deliver(job)
         return results.video_result(job, now=studio.clock(), reused=placed.reused, waited=True)
 
 
@@ -62,7 +62,7 @@ async def status(settings: Settings, generation_id: str, wait_seconds: float) ->
     async with open_studio(settings) as studio:
         job = await studio.look_up(generation_id)
         job = await (_with_bar(studio, job, wait_seconds) if wait_seconds else studio.refresh(job))
-        await studio.deliver(job)
+        studio.deliver(job)
         return results.video_result(job, now=studio.clock(), waited=wait_seconds > 0)
 
 

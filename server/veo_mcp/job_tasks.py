@@ -40,7 +40,7 @@ class JobTasks:
             return None
         task = await _task(studio, found)
         if task.status == "completed":
-            await studio.deliver(found.job)
+            studio.deliver(found.job)
         return task
 
     async def update(self, ctx: JobContext, task_id: str, responses: Mapping[str, Any]) -> None:

@@ -47,8 +47,8 @@ wait_seconds=50 until completed. When a wait ends first, do what next_step says 
 Always tell the user the file's path. list_videos finds everything ordered before; view_video lets you see a result."""
 
 _DRAWING = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><rect width="24" height="24" rx="6" fill="#2457c5"/>'
-    '<path d="M9 6l9 6-9 6z" fill="#fff"/></svg>'
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle cx="4.5" cy="4.5" r="4.5" fill="#25c"/>'
+    '<path d="M3 2v5l4-2.5z" fill="#fff"/></svg>'
 )
 ICON = "data:image/svg+xml;base64," + base64.b64encode(_DRAWING.encode()).decode()
 """Small, because clients since 2026-07-28 are told who the server is in every answer."""
@@ -131,7 +131,7 @@ def build_server(settings: Settings, *, opening: Opening = open_studio) -> VeoSe
         "veo-mcp",
         title="Veo video",
         version=__version__,
-        icons=[Icon(src=ICON, mime_type="image/svg+xml", sizes=["any"])],
+        icons=[Icon(src=ICON, mime_type="image/svg+xml")],
         instructions=INSTRUCTIONS,
         tools=all_tools(apps.PLAYER_META),
         extensions=[apps.player(), Tasks(JobTasks())],

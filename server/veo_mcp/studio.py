@@ -10,6 +10,7 @@ from pathlib import Path
 
 from veo_mcp.api import VideoRequest
 from veo_mcp.client import VeoClient
+from veo_mcp.deliveries import Deliveries
 from veo_mcp.errors import BudgetExceeded, InvalidRequest, LedgerError, NotFound, UnknownGeneration
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import Job, State, is_job_id, new_job_id
@@ -50,6 +51,7 @@ class Studio:
     client: VeoClient
     watcher: Watcher
     fetching: Fetching
+    deliveries: Deliveries
     pulse: Pulse
     clock: Callable[[], datetime]
 
@@ -58,6 +60,7 @@ class Studio:
 
     async def would_reuse(self, request: VideoRequest) -> bool:
         """Say whether this order would be answered with a job that is there already, free of charge."""
+        await self.deliveries.settle()
         return await self.store.claimed(self._fingerprint(request)) is not None
 
     async def submit(self, request: VideoRequest, *, new_variant: bool = False) -> Order:
@@ -81,6 +84,7 @@ class Studio:
             estimate_usd=self.estimate_usd(request),
         )
         limit = self.settings.daily_budget_usd
+        await self.deliveries.settle()
         claimed = await self.store.claim(
             job, owner=self.watcher.owner, lease=self.watcher.pace.lease, since=self._midnight(), limit_usd=limit,
             anew=new_variant,
@@ -143,14 +147,9 @@ class Studio:
                 return job
             await rings(bell, min(CHECK_SECONDS, left))
 
-    async def deliver(self, job: Job) -> None:
-        """Note that a caller holds the outcome, so that the same request orders a new video from here on.
-
-        Not where money may be gone and no video is here: asking again must not pay again.
-        """
-        done = job.state is State.COMPLETED or (job.failure is not None and job.failure.charged == "no")
-        if done and job.delivered_at is None:
-            await self.store.deliver(job, at=self.clock())
+    def deliver(self, job: Job) -> None:
+        """Note that a caller gets the outcome, so that the same request orders a new video from then on."""
+        self.deliveries.hand(job)
 
     async def page(self, states: Collection[State] = (), *, limit: int = 20, cursor: str | None = None) -> Page:
         """Return jobs, those of unknown outcome first, then newest first. `cursor` comes from the page before.

@@ -129,7 +129,7 @@ async def view_video(ctx: StudioContext, generation_id: GenerationId) -> CallToo
     if job.state is not State.COMPLETED or job.video is None:
         raise InvalidRequest(f"There is nothing to see yet: {results.summary(result)}")
     sheet = await studio.sheet(job)
-    await studio.deliver(job)
+    studio.deliver(job)
     content: list[ContentBlock] = [TextContent(type="text", text=results.caption(result, job.video.sound))]
     if sheet is not None:
         picture = base64.b64encode(await anyio.Path(sheet).read_bytes()).decode()
@@ -169,7 +169,7 @@ async def _waited(ctx: StudioContext, job: Job, seconds: float) -> Job:
 
 async def _handed_over(studio: Studio, job: Job, *, reused: bool = False, waited: bool = False) -> CallToolResult:
     handed = answer(studio, job, reused=reused, waited=waited)
-    await studio.deliver(job)
+    studio.deliver(job)
     return handed
 
 

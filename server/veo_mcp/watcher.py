@@ -123,6 +123,7 @@ class Watcher:
         again = job.move(State.DOWNLOADING if job.url else State.QUEUED, failure=None, note="fetching it again")
         await self.store.save(again, owner=self.owner)
         self.watch(again)
+        await self.announce(again)
         return again
 
     async def _let_go(self) -> None:

@@ -11,6 +11,7 @@ import httpx2
 
 from veo_mcp.artifacts import Artifacts
 from veo_mcp.client import VeoClient
+from veo_mcp.deliveries import Deliveries
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import utc_now
 from veo_mcp.payer import Payer
@@ -59,11 +60,15 @@ async def open_studio(
             store=store, client=client, payer=payer, fetching=fetching, pulse=pulse, account=settings.account,
             owner=owner, pace=pace, clock=clock,
         )  # fmt: skip
+        deliveries = Deliveries(store, clock)
+        stack.push_async_callback(deliveries.close)
         studio = Studio(
-            settings=settings, store=store, client=client, watcher=watcher, fetching=fetching, pulse=pulse, clock=clock
-        )
+            settings=settings, store=store, client=client, watcher=watcher, fetching=fetching, deliveries=deliveries,
+            pulse=pulse, clock=clock,
+        )  # fmt: skip
         if watching:
             tasks = await stack.enter_async_context(anyio.create_task_group())
+            tasks.start_soon(deliveries.run)
             await tasks.start(watcher.run)
             stack.callback(tasks.cancel_scope.cancel)
         yield studio

@@ -16,7 +16,7 @@ from servers import TOOLS, World, world_of
 
 HERE = Path(__file__).parent
 NODE = HERE / "node_modules/.bin"
-pytestmark = pytest.mark.clients
+pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
 
 def python(environment: str) -> str:

@@ -23,6 +23,7 @@ TASKS = (
 
 pytestmark = [
     pytest.mark.conformance,
+    pytest.mark.slow,
     pytest.mark.skipif(not SUITE.exists(), reason="the suite is not installed: tests/conformance/install.sh"),
 ]
 
