@@ -85,7 +85,14 @@ def serve(*, http: bool, host: str, port: int) -> None:
         )
     from veo_mcp.server import build_server
 
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end_well)
     anyio.run(partial(build_server(settings).run_streamable_http_async, host=host, port=port))
+
+
+def _end_well(_: int, __: object) -> None:
+    """Exit with 0: uvicorn closes everything first, then raises the signal again for whoever started it."""
+    sys.exit(0)
 
 
 async def _serve_stdio(settings: Settings) -> None:
