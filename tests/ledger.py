@@ -1,0 +1,40 @@
+"""The ledger under test: SQLite always, and Postgres where VEO_MCP_TEST_POSTGRES names a server to use as one likes."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from studios import NOON
+from veo_mcp.jobs import Job
+from veo_mcp.store import Store
+
+Opener = Callable[[], Store]
+Address = Path | str
+
+SERVER = os.environ.get("VEO_MCP_TEST_POSTGRES", "")
+NO_SERVER = "VEO_MCP_TEST_POSTGRES is not set"
+MIDNIGHT = NOON.replace(hour=0)
+
+
+async def claim(store: Store, job: Job, **changes: Any) -> Job | None:
+    """Claim and return the new job; None where the order is answered with another or refused."""
+    usual: dict[str, Any] = {"owner": "me", "lease": 20, "since": MIDNIGHT, "limit_usd": None, "anew": False}
+    claimed = await store.claim(job, **(usual | changes))
+    return claimed.job if claimed.is_new else None
+
+
+async def insert(store: Store, job: Job, **changes: Any) -> Job:
+    assert await claim(store, job, anew=True, **changes) is not None
+    return job
+
+
+async def owned(store: Store, job: Job, owner: str) -> bool:
+    """Say whether the owner may write, without changing anything."""
+    return await store.save(await kept(store, job), owner=owner)
+
+
+async def kept(store: Store, job: Job) -> Job:
+    found = await store.get(job.id)
+    assert found is not None
+    return found

@@ -1,0 +1,157 @@
+"""What a database may do to the ledger: be locked, gone, replaced, broken, older or newer."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ledger import NO_SERVER, SERVER, Address, Opener, claim, insert, kept
+from studios import a_job, a_request
+from veo_mcp.errors import LedgerError
+from veo_mcp.jobs import State
+from veo_mcp.store import Database, Store, database
+from veo_mcp.store.schema import MIGRATIONS
+
+SCHEMA_1 = Path(__file__).with_name("ledgers") / "schema-1.sql"
+
+
+async def test_a_ledger_of_the_first_schema_is_opened_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(SCHEMA_1.read_text())
+    store = Store(Database(path))
+    (job,) = await store.page([], 10)
+    assert (job.state, job.handle, job.request) == (State.COMPLETED, "gen-1:google/veo", a_request("A lighthouse"))
+    assert job.video is not None
+    assert await store.take(job, owner="me", lease=20)
+    assert await store.save(job.move(State.DOWNLOADING), owner="me")
+    await store.close()
+
+
+async def test_a_ledger_of_a_newer_schema_is_refused_and_left_alone(
+    store: Store, open_store: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await insert(store, a_job())
+    monkeypatch.setattr(database, "MIGRATIONS", ())
+    with pytest.raises(LedgerError, match=r"schema 1; this veo-mcp knows 0\. Upgrade veo-mcp"):
+        await open_store().get(job.id)
+    monkeypatch.undo()
+    assert await open_store().get(job.id) == job
+
+
+async def test_a_migration_that_fails_halfway_changes_nothing(
+    address: Address, open_store: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await insert(open_store(), a_job())
+    with monkeypatch.context() as patch:
+        broken = ("ALTER TABLE jobs ADD COLUMN extra TEXT", "ALTER TABLE nowhere ADD COLUMN extra TEXT")
+        patch.setattr(database, "MIGRATIONS", (*MIGRATIONS, broken))
+        with pytest.raises(LedgerError):
+            await open_store().get("any")
+    sound = ("ALTER TABLE jobs ADD COLUMN extra TEXT",)
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, sound))
+    assert await open_store().get(a_job().id) == a_job()
+    assert await open_store().get(a_job().id) == a_job()
+
+
+async def test_a_transaction_that_raises_changes_nothing(store: Store, address: Address) -> None:
+    job = await insert(store, a_job())
+
+    def work(execute: database.Execute) -> None:
+        execute("DELETE FROM jobs")
+        raise ValueError("in the middle")
+
+    other = Database(address)
+    with pytest.raises(ValueError, match="in the middle"):
+        await other.transact(work)
+    await other.close()
+    assert await kept(store, job) == job
+
+
+async def test_a_locked_ledger_is_an_error_soon_and_works_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    path = tmp_path / "jobs.sqlite3"
+    store = Store(Database(path))
+    await insert(store, a_job(1))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for write in (claim(store, a_job(2)), store.beat([a_job(1).id], owner="me", lease=20)):
+            with pytest.raises(LedgerError, match="is locked by another process"):
+                await write
+        assert await kept(store, a_job(1)) == a_job(1)
+        newcomer = Store(Database(path))
+        with pytest.raises(LedgerError, match="is locked"):
+            await newcomer.get(a_job(1).id)
+        other.execute("ROLLBACK")
+    assert await claim(store, a_job(2)) is not None
+    assert await newcomer.get(a_job(1).id) == a_job(1)
+    await newcomer.close()
+    await store.close()
+
+
+async def test_a_ledger_that_cannot_be_there_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "garbage").write_bytes(b"not a database, whatever its name" * 100)
+    for path in (tmp_path / "file" / "jobs.sqlite3", tmp_path / "folder", tmp_path / "garbage"):
+        store = Store(Database(path))
+        with pytest.raises(LedgerError, match="veo-mcp doctor") as trouble:
+            await store.get("any")
+        assert str(path) in str(trouble.value)
+        await store.close()
+
+
+async def test_a_ledger_that_comes_back_is_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "jobs.sqlite3"
+    (tmp_path / "home").write_text("in the way")
+    store = Store(Database(path))
+    with pytest.raises(LedgerError):
+        await store.get("any")
+    (tmp_path / "home").unlink()
+    assert await store.get("any") is None
+    await store.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let go of open files")
+async def test_a_ledger_whose_file_is_taken_away_does_not_swallow_orders(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    store = Store(Database(path))
+    await insert(store, a_job(1))
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(LedgerError):
+        await claim(store, a_job(2))
+    assert await claim(store, a_job(2)) is not None
+    other = Store(Database(path))
+    assert await other.get(a_job(2).id) == a_job(2)
+    await other.close()
+    await store.close()
+
+
+@pytest.mark.skipif(not SERVER, reason=NO_SERVER)
+@pytest.mark.parametrize("address", ["postgres"], indirect=True)
+async def test_a_postgres_that_hangs_up_is_an_error_once(address: str) -> None:
+    ledger = Database(address)
+    (row,) = await ledger.run("SELECT pg_backend_pid() AS pid")
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s)", [row["pid"]])
+    with pytest.raises(LedgerError, match="at VEO_MCP_DATABASE_URL cannot be used"):
+        await ledger.run("SELECT * FROM jobs")
+    assert await ledger.run("SELECT * FROM jobs") == []
+    await ledger.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:hunter2@127.0.0.1:9/jobs", "postgresql://me:hunter2@127.0.0.1:port/jobs"]
+)
+async def test_a_postgres_that_is_not_there_is_an_error_without_its_password(address: str) -> None:
+    store = Store(Database(address))
+    with pytest.raises(LedgerError, match="at VEO_MCP_DATABASE_URL cannot be used") as trouble:
+        await store.get("any")
+    assert "hunter2" not in str(trouble.value)
+    await store.close()
