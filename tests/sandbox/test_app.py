@@ -204,7 +204,7 @@ async def test_it_works_the_same_on_a_port(sandbox_on_a_port: Playground) -> Non
 
 def test_importing_the_app_loads_nothing_heavy_and_nothing_of_the_rest() -> None:
     script = "import veo_mcp.sandbox.app, sys; print(*sys.modules)"
-    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(printed.stdout.split())
     assert not loaded & {"numpy", "av", "PIL", "httpx2", "mcp", "pydantic", "uvicorn"}
     ours = {name for name in loaded if name.startswith("veo_mcp.")}
