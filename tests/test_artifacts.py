@@ -137,6 +137,27 @@ async def test_a_server_that_resumes_earlier_than_asked_is_taken_at_its_word(
     assert await download(home) == CONTENT
 
 
+async def test_another_file_behind_the_same_link_is_not_spliced_onto_the_first_half(
+    home: Artifacts, upstream: Upstream
+) -> None:
+    def first(request: httpx2.Request) -> httpx2.Response:
+        answer = Shelf(cut=HALF)(request)
+        answer.headers["etag"] = '"first"'
+        return answer
+
+    def second(request: httpx2.Request) -> httpx2.Response:
+        same = request.headers.get("if-range") != '"first"'
+        return Shelf(content=CONTENT[::-1], knows_ranges=same)(request)
+
+    upstream.files = [first, second]
+    assert await download(home) == CONTENT[::-1]
+
+
+async def test_a_file_that_has_become_shorter_is_fetched_anew(home: Artifacts, upstream: Upstream) -> None:
+    upstream.files = [Shelf(cut=HALF), says(status=416), Shelf(content=CONTENT[:1000])]
+    assert await download(home) == CONTENT[:1000]
+
+
 @pytest.mark.parametrize("wrong", [Shelf(offset=7), says(status=206), says(status=416)])
 async def test_a_server_that_resumes_at_the_wrong_place_leaves_no_gap(
     home: Artifacts, upstream: Upstream, wrong: Answer

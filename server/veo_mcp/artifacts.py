@@ -56,9 +56,10 @@ class Artifacts:
         part = self.folder / f".{name}.{owner[:8]}.part"
         with self._disk():
             await anyio.to_thread.run_sync(_prepare, self.folder, part)
+            same_file: dict[str, str] = {}
             for attempt in range(ATTEMPTS):
                 try:
-                    await self._stream(url, part)
+                    await self._stream(url, part, same_file)
                     break
                 except DownloadFailed as error:
                     if attempt == ATTEMPTS - 1:
@@ -97,16 +98,23 @@ class Artifacts:
         except OSError as error:
             raise NotSaved(_disk_trouble(self.folder, error)) from error
 
-    async def _stream(self, url: str, part: Path) -> None:
+    async def _stream(self, url: str, part: Path, same_file: dict[str, str]) -> None:
+        """Get the file, or the rest of it: a server that knows no ranges, or has another file by now, sends it whole.
+
+        `same_file` holds the condition under which the rest fits what is here.
+        """
         have = await anyio.to_thread.run_sync(_size, part)
         headers = {"User-Agent": f"veo-mcp/{__version__}", "Accept-Encoding": "identity"}
         if have:
-            headers["Range"] = f"bytes={have}-"  # answered with 200 and the whole file where ranges are not known
+            headers |= {"Range": f"bytes={have}-", **same_file}
         try:
             async with self._http.stream(
                 "GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True
             ) as response:
+                if response.status_code == 416:  # less than is here: nothing of it fits
+                    await anyio.to_thread.run_sync(_remove, part)
                 start, total = _start_and_total(response, have)
+                same_file |= _condition(response)
                 await _receive(response, part, start, total)
         except httpx2.HTTPError as error:
             raise DownloadFailed(f"The download was cut ({type(error).__name__}).") from error
@@ -135,6 +143,13 @@ def _start_and_total(response: httpx2.Response, have: int) -> tuple[int, int | N
     if total is not None and total > MAX_BYTES:
         raise BadFile(f"The file has {total} bytes; at most {MAX_BYTES} are taken.")
     return start, total
+
+
+def _condition(response: httpx2.Response) -> dict[str, str]:
+    """Return `If-Range` for a later resumption (RFC 9110, 13.1.5: a strong validator only)."""
+    tag = response.headers.get("etag", "")
+    validator = tag if tag.startswith('"') else response.headers.get("last-modified", "")
+    return {"If-Range": validator} if validator else {}
 
 
 def _length(text: str | None) -> int | None:

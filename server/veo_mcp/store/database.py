@@ -138,7 +138,9 @@ class Database:
         except ImportError as error:
             raise LedgerError("VEO_MCP_DATABASE_URL needs the extra: pip install 'veo-mcp[postgres]'.") from error
         self._faults = (psycopg.Error, OSError)
-        return psycopg.connect(self.address, autocommit=True, connect_timeout=5)
+        connection = psycopg.connect(self.address, autocommit=True, connect_timeout=int(BUSY_SECONDS))
+        connection.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
+        return connection
 
     def _migrate(self, execute: Execute) -> None:
         execute("CREATE TABLE IF NOT EXISTS schema_version(version INTEGER NOT NULL)")
