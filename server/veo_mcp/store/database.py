@@ -27,7 +27,7 @@ class Execute(Protocol):
     def __call__(self, sql: str, **values: Any) -> list[Row]: ...
 
 
-BUSY_SECONDS = 5.0
+BUSY_SECONDS = 10.0
 """How long a statement waits for another process's write before it is an error."""
 
 SQLITE_NOW = "((julianday('now') - 2440587.5) * 86400.0)"
