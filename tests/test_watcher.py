@@ -116,7 +116,7 @@ async def test_a_failed_generation_is_a_free_failure_in_upstreams_words(
 
 async def test_an_error_beside_a_word_that_means_something_else_is_doubted_once_or_twice(place: Place) -> None:
     odd = status("generating", error={"name": "internal", "message": "Try again."})
-    place.upstream.polls = [odd, status("generating"), odd, completed()]
+    place.upstream.polls = [odd, status("generating"), odd, status("generating"), odd, odd, completed()]
     assert (await made(place)).state is State.COMPLETED
     place.upstream.polls = [odd]
     async with place.open() as studio:

@@ -222,6 +222,8 @@ class Watcher:
         return self._heard(job, generation, tries)
 
     def _heard(self, job: Job, generation: Generation, tries: _Tries) -> Job:
+        if generation.outcome != "failed":
+            tries.doubts = 0
         match generation.outcome:
             case "failed" if generation.word.lower() not in FAILURE_WORDS and tries.doubts < DOUBTFUL_POLLS:
                 tries.doubts += 1  # an error beside a word that means something else: one bad poll ends nothing
