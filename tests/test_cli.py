@@ -203,14 +203,14 @@ def test_a_video_that_failed_cannot_be_shown(shell: Shell) -> None:
 # serve and the rest
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.com", ""])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "127.8.8.8", "example.com", ""])  # noqa: S104
 def test_a_server_that_others_could_reach_is_refused(shell: Shell, host: str) -> None:
     ran = shell("serve", "--http", "--host", host)
     assert ran.exit_code == 2
     assert "anybody could spend your credits" in ran.stderr
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_this_machine_is_this_machine(host: str) -> None:
     assert cli.is_loopback(host)
 

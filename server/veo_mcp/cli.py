@@ -1,6 +1,5 @@
 """The command `veo-mcp`. Without a subcommand it serves MCP on stdio."""
 
-import ipaddress
 import json
 import logging
 import os
@@ -80,8 +79,8 @@ def serve(*, http: bool, host: str, port: int) -> None:
         return
     if not is_loopback(host):
         raise click.UsageError(
-            f"{host} is reachable by others, and there is no log-in yet: anybody could spend your credits. Serve on"
-            " 127.0.0.1, behind a proxy that checks who is asking."
+            f"{host} may be reached by others or by web pages, and there is no log-in yet: anybody could spend your"
+            " credits. Serve on 127.0.0.1, behind a proxy that checks who is asking."
         )
     from veo_mcp.server import build_server
 
@@ -130,10 +129,8 @@ async def _end_on_signal(scope: anyio.CancelScope, told_to_end: anyio.Event) -> 
 
 
 def is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    """Say whether it is one of the addresses at which the SDK turns away web pages (DNS rebinding)."""
+    return host in ("127.0.0.1", "localhost", "::1")
 
 
 @main.command()
