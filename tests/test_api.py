@@ -168,6 +168,8 @@ def test_errors_come_in_every_shape(error: object, name: str, message: str) -> N
         ({"id": "", "generation_id": "b"}, "b"),
         ({"id": 12}, "12"),
         ({"id": None}, ""),
+        ({"id": "half \ud83d"}, ""),
+        ({"id": "a\0", "generation_id": "b"}, "b"),
         ({}, ""),
     ],
 )
@@ -188,6 +190,7 @@ def test_the_id_has_two_names(body: dict[str, object], generation_id: str) -> No
         ({"usd_spent": True}, None),
         ({"usd_spent": float("nan")}, None),
         ({"usd_spent": float("inf")}, None),
+        ({"credits_used": 10**400}, None),
         ({}, None),
         (None, None),
         ([], None),
@@ -201,3 +204,12 @@ def test_usage_is_read_in_dollars(usage: object, usd: float | None) -> None:
 def test_what_is_no_object_is_no_answer(body: object) -> None:
     with pytest.raises(ValueError, match="not a JSON object"):
         read_generation(body)
+
+
+def test_what_no_database_terminal_or_utf8_takes_is_replaced_in_upstreams_words() -> None:
+    read = read_generation({
+        "status": "odd\0", "video": "https://x/\ud800.mp4", "error": {"name": "\x1b[31m", "message": "cut \ud83d"}
+    })  # fmt: skip
+    assert (read.word, read.url) == ("odd\ufffd", "https://x/\ufffd.mp4")
+    assert (read.error_name, read.error_message) == ("\ufffd[31m", "cut \ufffd")
+    assert read_generation({"error": "\ud83d"}).error_message == "\ufffd"

@@ -28,6 +28,7 @@ def test_upstreams_words_are_one_short_line() -> None:
     assert len(said) == QUOTE_CHARACTERS
     assert said.endswith("…")
     assert UpstreamError("It failed.", said="a\nb").said == "a b"
+    assert quoted("red \x1b[31m, half \ud83d, whole 🎬") == "red \ufffd[31m, half \ufffd, whole 🎬"
 
 
 def test_every_error_has_a_name_of_its_own_to_tell_a_program() -> None:

@@ -150,6 +150,11 @@ def test_an_empty_list_says_so() -> None:
     )
 
 
+def test_a_prompt_of_many_lines_is_listed_on_one() -> None:
+    listed = video_list([a_job(request=a_request("A\n2026-11-23T12:00:00Z  completed\x1b[1m"))], None, 0, None)
+    assert table(listed).splitlines()[0].endswith("  A 2026-11-23T12:00:00Z completed\ufffd[1m")
+
+
 def test_long_prompts_are_listed_in_part() -> None:
     (video,) = video_list([a_job(request=a_request("x" * 5000))], None, 0, None).videos
     assert len(video.prompt or "") <= 120

@@ -95,6 +95,7 @@ async def test_every_word_and_shape_of_success_brings_the_file(place: Place, wor
         (status("error", error={"name": "policy", "message": "Not allowed."}), "policy", "Not allowed."),
         (status("error", error={"detail": [{"msg": "Not allowed."}]}), "generation_failed", "Not allowed."),
         (status("error", error="Not allowed."), "generation_failed", "Not allowed."),
+        (status("error", error="Not\n\x1b[1m allowed."), "generation_failed", "Not \ufffd[1m allowed."),
         (status("unknown", error={"name": "Gone", "message": "No more."}), "Gone", "No more."),
         (status("cancelled"), "generation_failed", "cancelled"),
         (status("timeout"), "generation_failed", "timeout"),
@@ -134,6 +135,14 @@ async def test_a_word_that_nobody_knows_is_told_and_waited_out(place: Place) -> 
         job = await studio.wait(heard, 10)
     assert heard.note == "upstream says 'post-processing'"
     assert (job.state, job.note) == (State.COMPLETED, "")
+
+
+async def test_a_link_that_no_database_takes_ends_the_job_and_not_the_watcher(place: Place) -> None:
+    answer = rb'{"status": "completed", "video": "https://cdn.example/half-\ud83d.mp4"}'
+    place.upstream.polls = [delivers(answer, "application/json")]
+    place.upstream.files = [says({}, 404)]
+    async with place.open() as studio:
+        assert failure_of(await ended(studio)).name == "link_expired"
 
 
 async def test_a_link_that_comes_late_is_waited_for(place: Place) -> None:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from veo_mcp.errors import printable
+
 CREDITS_PER_USD = 2_000_000
 """AI/ML API's docs: $1 = 2,000,000 credits; the older key `tokens_used` is the same unit."""
 
@@ -133,7 +135,7 @@ def read_generation(body: object) -> Generation:
     error = answer.get("error")
     name, message = _error(error)
     return Generation(
-        id=_text(answer.get("id")) or _text(answer.get("generation_id")),
+        id=_id(answer.get("id")) or _id(answer.get("generation_id")),
         word=word,
         outcome=_outcome(word.lower(), has_error=bool(error)),
         url=_url(answer.get("video")),
@@ -144,7 +146,13 @@ def read_generation(body: object) -> Generation:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    return printable(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+
+
+def _id(value: object) -> str:
+    """Return an id that can be stored and asked for, or nothing."""
+    text = _text(value)
+    return text if text == str(value) else ""
 
 
 def _outcome(word: str, *, has_error: bool) -> Outcome:
@@ -159,7 +167,7 @@ def _outcome(word: str, *, has_error: bool) -> Outcome:
 
 def _url(video: object) -> str | None:
     if isinstance(video, str):
-        return video or None
+        return printable(video) or None
     if isinstance(video, Mapping):
         return _url(cast("Mapping[str, Any]", video).get("url"))
     if isinstance(video, Sequence):
@@ -170,7 +178,7 @@ def _url(video: object) -> str | None:
 def _error(error: object) -> tuple[str, str]:
     """Return name and message of `{name,message}`, `{detail:[{loc,msg,type}]}`, a list of either, or a string."""
     if isinstance(error, str):
-        return "", error
+        return "", printable(error)
     if isinstance(error, Mapping):
         found = cast("Mapping[str, Any]", error)
         if detail := found.get("detail"):
@@ -198,4 +206,4 @@ def _cost(meta: object) -> float | None:
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value < float("inf") else None
+    return float(value) if 0 <= value < 1e15 else None

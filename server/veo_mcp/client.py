@@ -1,6 +1,5 @@
 """The two HTTP calls, and the free ones of `doctor`. The only file that knows paths, headers and status codes."""
 
-import json
 import logging
 import math
 import re
@@ -183,14 +182,14 @@ def _created(response: httpx2.Response) -> Generation:
 def _generation(response: httpx2.Response) -> Generation:
     try:
         return read_generation(_json(response))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OutcomeUnknown("The answer is not JSON.", said=response.text, status=response.status_code) from error
 
 
 def _json(response: httpx2.Response) -> object:
     try:
         return cast("object", response.json())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise OutcomeUnknown("The answer is not JSON.", said=response.text, status=response.status_code) from error
 
 
@@ -234,7 +233,7 @@ def _message(response: httpx2.Response) -> str:
     """Return upstream's words: `message` at the top first, then `error.message`; HTML is stripped of its tags."""
     try:
         body = cast("object", response.json())
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return quoted(
             re.sub(r"<(?:style|script).*?</(?:style|script)>|<[^>]+>", " ", response.text[:20_000], flags=re.DOTALL)
         )

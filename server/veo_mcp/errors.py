@@ -28,12 +28,18 @@ Messages are written for whoever reads them, a model or a person: what happened,
 import re
 
 QUOTE_CHARACTERS = 300
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _KEY = re.compile(r"(?i)(bearer\s+)\S+|\bsk-[\w-]{8,}|([?&](?:key|token|api_key)=)[^&\s]+")
+
+
+def printable(text: str) -> str:
+    """Replace what terminals obey (control characters) and what no UTF-8 holds (halves of characters)."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def quoted(text: str) -> str:
     """Return upstream's words fit to be passed on: on one line, without keys, at most 300 characters."""
-    words = _KEY.sub(lambda found: f"{found[1] or found[2] or ''}[removed]", " ".join(text.split()))
+    words = _KEY.sub(lambda found: f"{found[1] or found[2] or ''}[removed]", printable(" ".join(text.split())))
     return words if len(words) <= QUOTE_CHARACTERS else words[: QUOTE_CHARACTERS - 1] + "…"
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
+from veo_mcp.errors import quoted
 from veo_mcp.jobs import Artifact, Failure, Job, State
 
 Status = Literal["submitting", "queued", "generating", "downloading", "completed", "failed", "unknown", "overdue"]
@@ -246,7 +247,7 @@ def _listed(job: Job) -> ListedVideo:
 def table(listed: VideoList) -> str:
     """Return the page as text: a line per video, then the money."""
     lines = [
-        f"{video.created_at}  {video.status:<11} {video.generation_id}  {video.path or (video.prompt or '')[:60]}"
+        f"{video.created_at}  {video.status:<11} {video.generation_id}  {video.path or quoted(video.prompt or '')[:60]}"
         for video in listed.videos
     ] or ["No videos yet."]
     lines.append(money(listed))
