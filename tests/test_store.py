@@ -32,6 +32,13 @@ async def test_a_job_is_read_back_as_it_was_written(store: Store, job: Job) -> N
     assert await kept(store, job) == job
 
 
+async def test_an_order_that_another_version_took_is_read_all_the_same(store: Store) -> None:
+    newer = a_request().model_copy(update={"resolution": "4k"})
+    await insert(store, a_job(state=State.QUEUED, request=newer), lease=-1)
+    (job,) = await store.take_over(account="aimlapi-test", owner="me", lease=20)
+    assert job.request == newer
+
+
 async def test_the_same_order_is_answered_with_the_job_that_is_there(store: Store) -> None:
     first, second = a_job(1), replace(a_job(2), fingerprint=a_job(1).fingerprint)
     assert await claim(store, first) == first

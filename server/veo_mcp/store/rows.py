@@ -24,7 +24,7 @@ def to_row(job: Job) -> dict[str, Any]:
         "backend": job.backend,
         "model": job.model,
         "kind": job.kind,
-        "request": None if job.request is None else job.request.model_dump_json(exclude_none=True),
+        "request": None if job.request is None else job.request.model_dump_json(exclude_none=True, warnings=False),
         "state": job.state.value,
         "generation_id": job.generation_id,
         "url": job.url,
@@ -48,7 +48,7 @@ def from_row(row: dict[str, Any]) -> Job:
         account=row["account"],
         backend=row["backend"],
         model=row["model"],
-        request=None if row["request"] is None else VideoRequest.model_validate_json(row["request"]),
+        request=None if row["request"] is None else _request(row["request"]),
         state=State(row["state"]),
         generation_id=row["generation_id"],
         url=row["url"],
@@ -63,6 +63,11 @@ def from_row(row: dict[str, Any]) -> Job:
         finished_at=_time(row["finished_at"]),
         delivered_at=_time(row["delivered_at"]),
     )
+
+
+def _request(text: str) -> VideoRequest:
+    """Read what was checked when it was ordered: a version that allows other values must not choke on the ledger."""
+    return VideoRequest.model_construct(**json.loads(text))
 
 
 def _video(text: str) -> Artifact:
