@@ -1,14 +1,17 @@
 import logging
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import httpx2
 import pytest
 
 from studios import KEY, a_request
 from upstream import ORIGIN, USAGE, Answer, Upstream, accepts, completed, fails, says, status
-from veo_mcp.client import VeoClient
+from veo_mcp.client import ANSWER_BYTES, VeoClient
 from veo_mcp.errors import (
     BadRequest,
     Busy,
@@ -341,6 +344,41 @@ async def test_a_service_that_repeats_the_key_does_not_get_it_into_errors_or_log
     assert key not in f"{missing.value!r} {missing.value.said}"
     assert key not in (await client.retrieve("gen")).model_dump_json()
     assert key not in caplog.text
+
+
+class Flood(httpx2.AsyncByteStream):
+    """An answer that does not end."""
+
+    def __init__(self, part: bytes) -> None:
+        self.part = part
+        self.parts = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            self.parts += 1
+            yield self.part
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_of_an_answer_that_does_not_end_only_the_beginning_is_read(upstream: Upstream, client: VeoClient) -> None:
+    flood = Flood(b" " * 100_000)
+    upstream.orders = upstream.polls = [lambda _: httpx2.Response(200, stream=flood)]
+    with pytest.raises(OutcomeUnknown):
+        await order(client)
+    with pytest.raises(OutcomeUnknown):
+        await client.retrieve("gen")
+    assert flood.parts * len(flood.part) < 3 * ANSWER_BYTES
+
+
+async def test_an_answer_that_only_trickles_is_given_up(
+    upstream: Upstream, client: VeoClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("veo_mcp.client.ANSWER_SECONDS", 0.05)
+    upstream.orders = upstream.polls = [lambda _: httpx2.Response(200, stream=Flood(b""))]
+    with pytest.raises(OutcomeUnknown):
+        await order(client)
+    with pytest.raises(NotSent):
+        await client.retrieve("gen")
 
 
 async def test_the_free_calls_of_the_doctor_are_read_leniently(client: VeoClient, upstream: Upstream) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
+import anyio
 import httpx2
 
 from veo_mcp import __version__, tracing
@@ -34,6 +35,12 @@ logger = logging.getLogger(__name__)
 GENERATIONS = "/v2/video/generations"
 CREATE_TIMEOUT = httpx2.Timeout(120, connect=15)
 RETRIEVE_TIMEOUT = httpx2.Timeout(30, connect=15)
+ANSWER_SECONDS = 180.0
+"""The longest that an answer may take in all: the timeouts above only bound each pause in it."""
+
+ANSWER_BYTES = 1 << 20
+"""What is read of an answer; an honest one has a few hundred bytes."""
+
 KEY_CHARACTERS = 8
 """A shorter key is a stand-in for one; looking for it in answers would only find words."""
 
@@ -105,34 +112,25 @@ class VeoClient:
         }
         try:
             with tracing.api_call("POST", self._base_url, GENERATIONS) as call:
-                response = await self._http.post(
-                    self._base_url + GENERATIONS,
-                    json=body,
-                    headers=headers | call.headers,
-                    timeout=CREATE_TIMEOUT,
-                    follow_redirects=False,
+                response = await self._exchange(
+                    "POST", GENERATIONS, json=body, headers=headers | call.headers, timeout=CREATE_TIMEOUT
                 )
                 call.answered(response.status_code)
         except _NOTHING_LEFT as error:
             raise NotSent(f"{self._base_url} cannot be reached ({type(error).__name__}).") from error
         except httpx2.HTTPError as error:
             raise OutcomeUnknown(f"The answer to the paid call never came ({type(error).__name__}).") from error
-        return _created(self._without_key(response))
+        return _created(response)
 
     async def _get(self, path: str, params: dict[str, str]) -> httpx2.Response:
         try:
             with tracing.api_call("GET", self._base_url, path) as call:
-                response = await self._http.get(
-                    self._base_url + path,
-                    params=params,
-                    headers=self._authorized() | call.headers,
-                    timeout=RETRIEVE_TIMEOUT,
-                    follow_redirects=False,
+                response = await self._exchange(
+                    "GET", path, params=params, headers=self._authorized() | call.headers, timeout=RETRIEVE_TIMEOUT
                 )
                 call.answered(response.status_code)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise NotSent(f"{self._base_url} did not answer ({type(error).__name__}).") from error
-        response = self._without_key(response)
         if not response.is_success:
             raise _refusal(response)
         return response
@@ -142,13 +140,23 @@ class VeoClient:
             raise Unauthorized("There is no API key: set AIMLAPI_API_KEY and restart the server. Nothing was sent.")
         return self._headers
 
-    def _without_key(self, response: httpx2.Response) -> httpx2.Response:
-        """Take out our key where the service repeats it."""
-        key = self._key.encode()
-        if len(key) < KEY_CHARACTERS or key not in response.content:
-            return response
+    async def _exchange(self, method: str, path: str, **sent: Any) -> httpx2.Response:
+        """Return the answer, as far as an honest one goes and without our key, where the service repeats it."""
+        content = bytearray()
+        try:
+            with anyio.fail_after(ANSWER_SECONDS):
+                async with self._http.stream(method, self._base_url + path, follow_redirects=False, **sent) as response:
+                    async for part in response.aiter_bytes():
+                        content += part[: ANSWER_BYTES - len(content)]
+                        if len(content) == ANSWER_BYTES:
+                            break
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout("The answer did not end.") from error
         kept = {name: value for name, value in response.headers.items() if name in ("content-type", "retry-after")}
-        return httpx2.Response(response.status_code, headers=kept, content=response.content.replace(key, b"[removed]"))
+        key = self._key.encode()
+        if len(key) >= KEY_CHARACTERS:
+            content = content.replace(key, b"[removed]")
+        return httpx2.Response(response.status_code, headers=kept, content=bytes(content))
 
     def _learn(self, request: VideoRequest, said: str) -> bool:
         """Remember upstream's spelling of our values; say whether that changes what would be sent."""
