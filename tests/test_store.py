@@ -260,6 +260,11 @@ async def test_jobs_under_way_are_taken_over_when_their_lease_has_run_out(store:
     assert await store.take_over(account=gone.account, owner="third", lease=20) == []
 
 
+async def test_a_clock_that_was_set_back_keeps_no_job_from_being_taken_over(store: Store) -> None:
+    gone = await insert(store, a_job(state=State.QUEUED, generation_id="a"), owner="gone", lease=3600)
+    assert await store.take_over(account=gone.account, owner="me", lease=20) == [gone]
+
+
 async def test_one_of_many_takes_over(open_store: Opener) -> None:
     job = await insert(open_store(), a_job(), owner="gone", lease=-1)
     taken: list[Job] = []

@@ -21,7 +21,8 @@ _CHANGING = (
 _SAVE = "UPDATE jobs SET {} WHERE id = :id AND owner = :owner RETURNING id".format(
     ", ".join(f"{column} = :{column}" for column in _CHANGING)
 )
-_FREE = "(owner IS NULL OR lease_until < NOW)"
+_LONGEST_LEASE = 600  # seconds; one that ends later was given before the clock was set back
+_FREE = f"(owner IS NULL OR lease_until < NOW OR lease_until > NOW + {_LONGEST_LEASE})"
 _RANK = "(CASE WHEN state = 'unknown' THEN 1 ELSE 0 END)"
 
 
