@@ -299,12 +299,22 @@ async def test_an_id_that_nobody_knows_is_an_error_and_no_job(place: Place, answ
         assert (await studio.page()).jobs == []
 
 
-@pytest.mark.parametrize("answer", [says("<html/>", 524), fails(httpx2.ConnectError), says({}, 401)])
-async def test_an_id_that_cannot_be_asked_about_is_an_error_and_no_job(place: Place, answer: Gate) -> None:
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (says("<h1>A timeout</h1>", 524), "A timeout"),
+        (fails(httpx2.ConnectError), "ConnectError"),
+        (says({"message": "Invalid uuid"}, 400), "Invalid uuid"),
+    ],
+)
+async def test_an_id_that_cannot_be_asked_about_is_an_error_in_upstreams_words_and_no_job(
+    place: Place, answer: Gate, words: str
+) -> None:
     place.upstream.polls = [answer]
     async with place.open() as studio:
-        with pytest.raises(UpstreamError):
+        with pytest.raises(UpstreamError, match=r"Nothing was charged.* ask again") as caught:
             await studio.look_up("somebody's")
+        assert words in str(caught.value)
         assert (await studio.page()).jobs == []
 
 

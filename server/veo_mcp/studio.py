@@ -11,7 +11,7 @@ from pathlib import Path
 from veo_mcp.api import VideoRequest
 from veo_mcp.client import VeoClient
 from veo_mcp.deliveries import Deliveries
-from veo_mcp.errors import BudgetExceeded, InvalidRequest, LedgerError, NotFound, UnknownGeneration
+from veo_mcp.errors import BudgetExceeded, InvalidRequest, LedgerError, NotFound, UnknownGeneration, UpstreamError
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import Job, State, is_job_id, new_job_id
 from veo_mcp.pulse import Pulse, rings
@@ -216,6 +216,8 @@ class Studio:
             raise UnknownGeneration(
                 f"There is no generation {handle!r}, neither in the ledger nor upstream. list_videos shows all."
             ) from error
+        except UpstreamError as error:
+            raise UpstreamError(_cannot_say(handle, error), said=error.said, status=error.status) from error
         if generation.word == "unknown" and not generation.id:
             raise UnknownGeneration(f"Upstream does not know {handle!r}. list_videos shows what there is.")
         job = Job(
@@ -240,6 +242,14 @@ class Studio:
 
     def _midnight(self) -> datetime:
         return self.clock().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _cannot_say(handle: str, error: UpstreamError) -> str:
+    quote = f' The service said: "{error.said}"' if error.said else ""
+    return (
+        f"{handle[:60]!r} is not in the ledger, and upstream could not be asked after it. {error}{quote} Nothing was"
+        " charged: mend that or wait a little, then ask again. list_videos shows what was ordered here."
+    )
 
 
 def _over_budget(job: Job, spent: float, limit: float) -> str:
