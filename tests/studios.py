@@ -128,6 +128,12 @@ def fields_of(result: CallToolResult) -> dict[str, Any]:
     return result.structured_content
 
 
+def obstruct(folder: Path) -> None:
+    """Put a file where the folder is."""
+    folder.rmdir()
+    folder.write_text("in the way")
+
+
 async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
     """Wait for another task, thread or process."""
     with anyio.fail_after(seconds):

@@ -296,7 +296,7 @@ async def test_a_file_that_the_system_does_not_let_grow_is_named(home: Artifacts
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        with pytest.raises(NotSaved, match="it is paid and kept"):
+        with pytest.raises(NotSaved, match="is then saved free of charge"):
             await download(home)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -318,7 +318,7 @@ def tiny_disk(tmp_path: Path) -> Generator[Path]:
 async def test_a_full_disk_is_named_and_what_to_do(upstream: Upstream, tiny_disk: Path) -> None:
     upstream.files = [Shelf()]
     async with httpx2.AsyncClient(transport=upstream.transport) as http:
-        with pytest.raises(NotSaved, match=r"is full\. Make room, .* it is paid and kept"):
+        with pytest.raises(NotSaved, match=r"is full\. Make room: .* is then saved free of charge"):
             await download(Artifacts(http, tiny_disk))
 
 

@@ -116,7 +116,7 @@ async def test_a_person_who_agrees_is_asked_once_and_gets_the_video(place: Place
         result = await client.call_tool(tool, {"prompt": PROMPT})
     assert not result.is_error
     (question,) = person.asked
-    assert question.message == "A 8 s video with sound at 1080p costs about $1.56. Order it?"
+    assert question.message == "An 8 s video with sound at 1080p costs about $1.56. Order it?"
     assert list(question.requested_schema["properties"]) == ["approve"]
     assert len(place.upstream.posts) == 1
 

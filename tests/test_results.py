@@ -8,21 +8,20 @@ import pytest
 
 from studios import NOON, a_failure, a_job, a_request
 from test_jobs import ARTIFACT
+from veo_mcp.advice import next_step
 from veo_mcp.jobs import Job, State
-from veo_mcp.results import (
-    facts,
-    next_step,
-    progress_message,
-    summary,
-    table,
-    video_list,
-    video_result,
-    video_uri,
-)
+from veo_mcp.results import VideoList, video_list, video_result, video_uri
+from veo_mcp.settings import Settings
+from veo_mcp.studio import Page
+from veo_mcp.wording import facts, progress_message, summary, table
 
 DONE = a_job(
     0, state=State.COMPLETED, generation_id="a:b/c", video=ARTIFACT, url="https://x/a", cost_usd=1.56, finished_at=NOON
 )
+
+
+def a_list(*jobs: Job, cursor: str | None = None, spent: float = 0, budget: float | None = None) -> VideoList:
+    return video_list(Page(jobs=list(jobs), cursor=cursor, spent_today_usd=spent), Settings(daily_budget_usd=budget))
 
 
 def result_text(job: Job, **options: bool) -> str:
@@ -42,7 +41,7 @@ def test_the_text_of_a_finished_video_is_its_path_and_its_id() -> None:
     text = result_text(DONE)
     assert (
         text.splitlines()[0]
-        == "Video saved: /videos/a.mp4 (8.0 s, 1920x1080, 24 fps, 0.0 MB, sound at -18 LUFS, $1.56)"
+        == "Video saved: /videos/a.mp4 (8.0 s, 1920x1080, 24 fps, 0.0 MB, sound at −18 LUFS, $1.56)"
     )
     assert text.splitlines()[1] == "generation_id: a:b/c"
     assert len(text.splitlines()) == 2
@@ -55,7 +54,7 @@ def test_warnings_stand_in_the_text_because_some_hosts_show_nothing_else() -> No
 def test_sound_is_told_as_it_was_measured() -> None:
     video = video_result(DONE, now=NOON).video
     assert video is not None
-    assert "sound at -18 LUFS" in facts(video)
+    assert "sound at −18 LUFS" in facts(video)
     assert "no sound track" in facts(video.model_copy(update={"has_audio": False}))
     assert "sound" not in facts(video.model_copy(update={"loudness_lufs": None}))
 
@@ -136,8 +135,8 @@ def test_times_are_utc_and_seconds_are_rounded() -> None:
 
 
 def test_a_list_says_where_files_are_what_was_spent_and_how_to_go_on() -> None:
-    listed = video_list([DONE, a_job(1, request=None)], "job_next", 1.56789, 5.0)
-    text = table(listed)
+    listed = a_list(DONE, a_job(1, request=None), cursor="job_next", spent=1.56789, budget=5.0)
+    text = table(listed, "aimlapi")
     assert [video.path for video in listed.videos] == [str(Path("/videos/a.mp4")), None]
     assert listed.spent_today_usd == 1.5679
     for part in ("/videos/a.mp4", "a:b/c", "$1.57, of $5.00 a day", 'list_videos(cursor="job_next")'):
@@ -145,16 +144,43 @@ def test_a_list_says_where_files_are_what_was_spent_and_how_to_go_on() -> None:
 
 
 def test_an_empty_list_says_so() -> None:
-    assert table(video_list([], None, 0, None)) == (
-        "No videos yet.\nSpent or under way today (UTC): $0.00, no daily budget."
-    )
+    assert table(a_list(), "aimlapi") == ("No videos yet.\nSpent or under way today (UTC): $0.00, no daily budget.")
 
 
 def test_a_prompt_of_many_lines_is_listed_on_one() -> None:
-    listed = video_list([a_job(request=a_request("A\n2026-11-23T12:00:00Z  completed\x1b[1m"))], None, 0, None)
-    assert table(listed).splitlines()[0].endswith("  A 2026-11-23T12:00:00Z completed\ufffd[1m")
+    listed = a_list(a_job(request=a_request("A\n2026-11-23T12:00:00Z  completed\x1b[1m")))
+    assert table(listed, "aimlapi").splitlines()[0].endswith("  A 2026-11-23T12:00:00Z completed\ufffd[1m")
 
 
 def test_long_prompts_are_listed_in_part() -> None:
-    (video,) = video_list([a_job(request=a_request("x" * 5000))], None, 0, None).videos
+    (video,) = a_list(a_job(request=a_request("x" * 5000))).videos
     assert len(video.prompt or "") <= 120
+
+
+def test_sandbox_videos_are_listed_as_such_and_cost_nothing() -> None:
+    text = table(a_list(a_job(backend="sandbox"), spent=0.78), "sandbox")
+    assert "(sandbox)" in text
+    assert "nothing is spent; today (UTC) Veo would have cost $0.78" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("out_of_credits", "only they can mend this"),
+        ("unauthorized", "only they can mend this"),
+        ("rate_limited", "again in a minute"),
+        ("bad_request", "Mend what the error says"),
+    ],
+)
+def test_what_to_do_after_a_free_failure_depends_on_its_cause(name: str, says: str) -> None:
+    assert says in next_step(a_job(state=State.FAILED, failure=a_failure(name=name)))
+
+
+def test_a_refused_prompt_is_to_be_reworded() -> None:
+    failed = a_job(state=State.FAILED, generation_id="gen", failure=a_failure(name="content_policy"))
+    assert "reword" in next_step(failed)
+
+
+def test_what_takes_much_longer_than_usual_is_said_to() -> None:
+    message = progress_message(a_job(0, state=State.GENERATING), 75, NOON + timedelta(seconds=120))
+    assert message == "generating, 120 s so far, longer than the usual 75 s"

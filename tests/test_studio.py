@@ -8,7 +8,7 @@ import anyio
 import httpx2
 import pytest
 
-from studios import PROMPT, QUICK, Place, a_request, until
+from studios import PROMPT, QUICK, Place, a_request, obstruct, until
 from test_watcher import ended, leave_behind, ledger_of
 from upstream import Gate, accepts, completed, fails, says, status
 from veo_mcp.errors import BudgetExceeded, InvalidRequest, NotSaved, UnknownGeneration, UpstreamError
@@ -128,14 +128,35 @@ async def test_a_free_failure_stands_in_nobodys_way(place: Place) -> None:
 
 
 async def test_a_paid_failure_is_fetched_again_by_the_same_order(place: Place) -> None:
-    place.settings().output_dir.write_text("in the way")
     async with place.open() as studio:
-        failed = await ended(studio)
+        ordered = await studio.submit(a_request())
+        obstruct(place.settings().output_dir)
+        failed = await studio.wait(ordered.job, 10)
         studio.deliver(failed)
         place.settings().output_dir.unlink()
         again = await settled(studio, await studio.submit(a_request()))
         assert (again.reused, again.job.state) == (True, State.COMPLETED)
     assert len(place.upstream.posts) == 1
+
+
+async def test_nothing_is_ordered_that_could_not_be_saved(place: Place) -> None:
+    place.settings().output_dir.write_text("in the way")
+    async with place.open() as studio:
+        with pytest.raises(NotSaved, match=r"Not ordered: .* Nothing was sent or charged\."):
+            await studio.submit(a_request())
+    assert place.upstream.posts == []
+
+
+async def test_a_repeated_order_says_that_it_is_paid_again_and_where_the_first_is(place: Place) -> None:
+    async with place.open() as studio:
+        first = await ended(studio)
+        studio.deliver(first)
+        second = await settled(studio, await studio.submit(a_request()))
+        variant = await settled(studio, await studio.submit(a_request(), new_variant=True))
+    assert first.video is not None
+    said = [warning for warning in second.job.warnings if str(first.video.path) in warning]
+    assert [second.reused, len(said)] == [False, 1]
+    assert not any("made before" in warning for warning in variant.job.warnings)
 
 
 async def test_an_undelivered_video_whose_file_is_gone_is_fetched_again_by_the_same_order(place: Place) -> None:

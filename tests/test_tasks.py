@@ -111,7 +111,7 @@ async def test_the_question_about_money_comes_before_the_task(place: Place, reac
     async with connected(place, reach, client={"elicitation_callback": agree}, confirm_above_usd=1) as client:
         task = await order(client, PROMPT)
         done = await finished(client, task["taskId"])
-    assert asked == ["A 8 s video with sound at 1080p costs about $1.56. Order it?"]
+    assert asked == ["An 8 s video with sound at 1080p costs about $1.56. Order it?"]
     assert done["result"]["structuredContent"]["status"] == "completed"
 
 

@@ -11,7 +11,7 @@ import anyio
 import httpx2
 import pytest
 
-from studios import NOON, QUICK, Place, a_job, a_request, until
+from studios import NOON, QUICK, Place, a_job, a_request, obstruct, until
 from upstream import LINK, Answer, Gate, accepts, clip, completed, delivers, fails, says, status
 from veo_mcp import fetching, watcher
 from veo_mcp.jobs import Failure, Job, State
@@ -257,9 +257,10 @@ async def test_a_damaged_file_is_kept_and_a_whole_one_is_fetched_for_free(place:
 
 
 async def test_a_folder_that_cannot_be_written_costs_nothing_once_it_is_mended(place: Place) -> None:
-    place.settings().output_dir.write_text("in the way")
     async with place.open() as studio:
-        job = await ended(studio)
+        ordered = await studio.submit(a_request())
+        obstruct(place.settings().output_dir)
+        job = await studio.wait(ordered.job, 10)
         assert (failure_of(job).name, failure_of(job).charged) == ("not_saved", "yes")
         place.settings().output_dir.unlink()
         assert (await studio.wait(await studio.look_up(job.handle), 10)).state is State.COMPLETED

@@ -2,7 +2,7 @@
 
 from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
 
-from veo_mcp import results
+from veo_mcp import results, wording
 from veo_mcp.jobs import Job, State
 from veo_mcp.ordering import StudioContext
 from veo_mcp.studio import Studio
@@ -15,7 +15,7 @@ TASK_MARK = "veo-mcp/task"
 def answer(studio: Studio, job: Job, *, reused: bool = False, waited: bool = False) -> CallToolResult:
     """Return text, link and structured content; failures and unknown outcomes are errors."""
     result = results.video_result(job, now=studio.clock(), reused=reused, waited=waited)
-    content: list[ContentBlock] = [TextContent(type="text", text=results.summary(result))]
+    content: list[ContentBlock] = [TextContent(type="text", text=wording.summary(result))]
     if result.video is not None:
         content.append(_link(result.video))
     bad = job.state in (State.FAILED, State.UNKNOWN)

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -40,6 +41,20 @@ class Artifacts:
     def __init__(self, http: httpx2.AsyncClient, folder: Path) -> None:
         self._http = http
         self.folder = folder
+
+    async def check_folder(self) -> None:
+        """Make sure that a video can be saved, before it is paid for.
+
+        Raises:
+            NotSaved: the folder cannot be written.
+        """
+        try:
+            await anyio.to_thread.run_sync(_try_out, self.folder)
+        except OSError as error:
+            raise NotSaved(
+                f"Not ordered: the folder {self.folder} cannot be written ({error.strerror or type(error).__name__})."
+                " Nothing was sent or charged. Mend that or set VEO_MCP_OUTPUT_DIR."
+            ) from error
 
     async def download(self, url: str, name: str, *, owner: str, pause: float = 1.0) -> Path:
         """Download `url` to a `.part` file in the folder, resuming where a cut connection left off.
@@ -171,6 +186,12 @@ async def _receive(response: httpx2.Response, part: Path, start: int, total: int
         raise DownloadFailed(f"The download ended after {size} of {total} bytes.")
 
 
+def _try_out(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
 def _prepare(folder: Path, part: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     part.unlink(missing_ok=True)
@@ -234,8 +255,8 @@ def sha256(path: Path) -> str:
 
 def _disk_trouble(folder: Path, error: OSError) -> str:
     if error.errno in _FULL:
-        return f"The disk that holds {folder} is full. Make room, then ask for this video again: it is paid and kept."
+        return f"The disk that holds {folder} is full. Make room: the video is paid, and is then saved free of charge."
     return (
         f"The folder {folder} cannot be written ({error.strerror or type(error).__name__}). Mend that or set"
-        " VEO_MCP_OUTPUT_DIR, then ask for this video again: it is paid and kept."
+        " VEO_MCP_OUTPUT_DIR: the video is paid, and is then saved free of charge."
     )

@@ -23,6 +23,8 @@ from veo_mcp.settings import Settings
 if TYPE_CHECKING:
     from veo_mcp.server import VeoServer
 
+IDS_MAY_BEGIN_WITH_A_DASH: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -72,13 +74,15 @@ def main(ctx: click.Context) -> None:
 @click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535))
 @readable_errors
 def serve(*, http: bool, host: str, port: int) -> None:
-    """Serve MCP on stdio, or over HTTP."""
+    """Serve MCP to chat clients."""
     log_to_stderr(logging.INFO)
     settings = Settings.from_environment()
     from veo_mcp import tracing
 
     tracing.export(os.environ)
     if not http:
+        if sys.stdin.isatty():
+            click.echo('MCP on stdio, for a client to start; Ctrl-C ends. By hand: veo-mcp generate "…"', err=True)
         anyio.run(_serve_stdio, settings)
         return
     if not is_loopback(host):
@@ -86,6 +90,7 @@ def serve(*, http: bool, host: str, port: int) -> None:
             f"{host} may be reached by others or by web pages, and there is no log-in yet: anybody could spend your"
             " credits. Serve on 127.0.0.1, behind a proxy that checks who is asking."
         )
+    click.echo(f"MCP at http://{host}:{port}/mcp", err=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_well)
     anyio.run(partial(_build(settings).run_streamable_http_async, host=host, port=port))
@@ -154,7 +159,10 @@ def is_loopback(host: str) -> bool:
 @click.option("--port", default=8788, show_default=True, type=click.IntRange(0, 65535))
 @readable_errors
 def sandbox(*, host: str, port: int) -> None:
-    """Serve the sandbox: the API's two endpoints, on this machine, for any client and any key."""
+    """Serve the API's endpoints without charge.
+
+    Any client and any key may use them; videos are drawn on this machine.
+    """
     import uvicorn
 
     from veo_mcp.sandbox.app import build_app
@@ -167,39 +175,41 @@ def sandbox(*, host: str, port: int) -> None:
 
 @main.command()
 @click.argument("prompt")
-@click.option("--aspect-ratio", type=click.Choice(["16:9", "9:16"]))
-@click.option("--duration", type=click.Choice(["4", "6", "8"]), help="Seconds.")
-@click.option("--resolution", type=click.Choice(["720p", "1080p"]))
+@click.option("--aspect-ratio", type=click.Choice(["16:9", "9:16"]), help="16:9 unless set.")
+@click.option("--duration", type=click.Choice(["4", "6", "8"]), help="Seconds; 8 unless set.")
+@click.option("--resolution", type=click.Choice(["720p", "1080p"]), help="1080p unless set.")
 @click.option("--negative-prompt", help='Things to avoid: "wall, frame".')
-@click.option("--enhance-prompt/--no-enhance-prompt", default=None)
-@click.option("--generate-audio/--no-audio", default=None)
-@click.option("--seed", type=click.IntRange(0, 4_294_967_295))
-@click.option("--auto-fix/--no-auto-fix", default=None)
+@click.option("--enhance-prompt/--no-enhance-prompt", default=None, help="AI rewrites the prompt; on unless set.")
+@click.option("--generate-audio/--no-audio", default=None, help="With sound; on unless set.")
+@click.option("--seed", type=click.IntRange(0, 4_294_967_295), help="For results that can be repeated.")
+@click.option("--auto-fix/--no-auto-fix", default=None, help="Rewrite what content policy refuses; on unless set.")
 @click.option("--new-variant", is_flag=True, help="Pay for another take of an identical request.")
 @click.option("--yes", is_flag=True, help="Do not ask, whatever VEO_MCP_CONFIRM_ABOVE_USD says.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result.")
 @readable_errors
 def generate(*, new_variant: bool, yes: bool, as_json: bool, duration: str | None, **fields: Any) -> None:
-    """Make a video; print its path."""
+    """Make a video; print its path. The prompt goes in quotation marks."""
     from veo_mcp import commands
 
-    log_to_stderr(logging.WARNING)
+    log_to_stderr(logging.ERROR)
     seconds = int(duration) if duration else None
     request = commands.request(duration=seconds, **fields)
-    order = commands.Order(request=request, new_variant=new_variant, confirmed=yes)
-    _finish(anyio.run(commands.generate, Settings.from_environment(), order), as_json=as_json)
+    settings = Settings.from_environment()
+    if not yes:
+        commands.confirm(settings, request)
+    _finish(anyio.run(commands.generate, settings, request, new_variant), as_json=as_json)
 
 
-@main.command()
+@main.command(context_settings=IDS_MAY_BEGIN_WITH_A_DASH)
 @click.argument("generation_id")
 @click.option("--wait", default=0.0, type=click.FloatRange(min=0), help="Wait this many seconds for the video.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result.")
 @readable_errors
 def status(*, generation_id: str, wait: float, as_json: bool) -> None:
-    """Say how a video is doing, and fetch it if it is ready."""
+    """Say how a video is doing; fetch it if ready."""
     from veo_mcp import commands
 
-    log_to_stderr(logging.WARNING)
+    log_to_stderr(logging.ERROR)
     _finish(anyio.run(commands.status, Settings.from_environment(), generation_id, wait), as_json=as_json)
 
 
@@ -210,21 +220,23 @@ def status(*, generation_id: str, wait: float, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @readable_errors
 def list_videos(*, status: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
-    """List the videos, those of unknown outcome first, then the newest."""
-    from veo_mcp import commands, results
+    """List videos: unknown outcomes, then the newest."""
+    from veo_mcp import commands, wording
 
-    page = anyio.run(commands.page, Settings.from_environment(), status, limit, cursor)
-    click.echo(page.model_dump_json(indent=2) if as_json else results.table(page))
+    settings = Settings.from_environment()
+    page = anyio.run(commands.page, settings, status, limit, cursor)
+    more = "veo-mcp list --cursor {cursor}"
+    click.echo(page.model_dump_json(indent=2) if as_json else wording.table(page, settings.backend, more=more))
 
 
-@main.command()
+@main.command(context_settings=IDS_MAY_BEGIN_WITH_A_DASH)
 @click.argument("generation_id")
 @click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write the contact sheet (JPEG) here.")
 @click.option("--preview", type=click.Path(path_type=Path, dir_okay=False), help="Write the preview (WebP) here.")
 @click.option("--gif", type=click.Path(path_type=Path, dir_okay=False), help="Write a small animated GIF here.")
 @readable_errors
 def show(*, generation_id: str, sheet: Path | None, preview: Path | None, gif: Path | None) -> None:
-    """Say what is in a finished video's file; write pictures of it where asked."""
+    """Say what is in a file; write pictures of it."""
     from veo_mcp import commands
 
     targets = commands.Pictures(sheet=sheet, preview=preview, gif=gif)
@@ -235,7 +247,7 @@ def show(*, generation_id: str, sheet: Path | None, preview: Path | None, gif: P
 @click.option("--online", is_flag=True, help="Also make the API's free calls: model list and balance.")
 @readable_errors
 def doctor(*, online: bool) -> None:
-    """Check key, address, folders, database and versions; say what is wrong and how to mend it."""
+    """Say what is wrong here and how to mend it."""
     from veo_mcp import doctor as checks
 
     findings = anyio.run(partial(checks.examine, os.environ, online=online))
@@ -246,12 +258,12 @@ def doctor(*, online: bool) -> None:
 
 def _finish(result: Any, *, as_json: bool) -> None:
     """Print the path or the whole result on stdout, everything else on stderr; exit 0 only with a video."""
-    from veo_mcp import results
+    from veo_mcp import commands
 
     if as_json:
         click.echo(json.dumps(result.model_dump(mode="json"), indent=2, ensure_ascii=False))
     elif result.video is not None:
         click.echo(result.video.path)
     if not as_json:
-        click.echo(results.summary(result), err=True)
+        click.echo(commands.report(result), err=True)
     sys.exit({"completed": 0, "failed": 1, "unknown": 1}.get(result.status, 3))

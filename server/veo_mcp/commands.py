@@ -1,15 +1,17 @@
 """What the shell commands do, on the same studio and ledger as the tools."""
 
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import click
 from pydantic import ValidationError
 
-from veo_mcp import media, results
+from veo_mcp import media, results, wording
 from veo_mcp.api import VideoRequest
 from veo_mcp.errors import InvalidRequest, NotConfirmed
 from veo_mcp.jobs import Job, State
@@ -19,12 +21,7 @@ from veo_mcp.settings import Settings
 from veo_mcp.studio import Studio
 from veo_mcp.wiring import open_studio
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    request: VideoRequest
-    new_variant: bool
-    confirmed: bool
+BAR_COLUMNS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +45,27 @@ def request(**fields: Any) -> VideoRequest:
         raise InvalidRequest(explain(error, VideoRequest.model_json_schema())) from error
 
 
-async def generate(settings: Settings, order: Order) -> VideoResult:
+def confirm(settings: Settings, request: VideoRequest) -> None:
+    """Ask, on a terminal, before a video that costs more than VEO_MCP_CONFIRM_ABOVE_USD.
+
+    Raises:
+        NotConfirmed: the answer is no, or nobody is there to ask.
+    """
+    limit, price = settings.confirm_above_usd, settings.estimate_usd(request.seconds, audio=request.with_audio)
+    if limit is None or price <= limit:
+        return
+    question = f"This video costs about ${price:.2f}. Order it?"
+    if not sys.stdin.isatty() or not click.confirm(question, err=True):
+        raise NotConfirmed(
+            f"Not ordered: it costs about ${price:.2f}, more than VEO_MCP_CONFIRM_ABOVE_USD (${limit:.2f}). Nothing was"
+            " sent or charged. --yes orders without asking."
+        )
+
+
+async def generate(settings: Settings, request: VideoRequest, new_variant: bool) -> VideoResult:
     """Order the video and wait with a bar on stderr for it, as long as a job may take."""
     async with open_studio(settings) as studio:
-        await _confirm(studio, order)
-        placed = await studio.submit(order.request, new_variant=order.new_variant)
+        placed = await studio.submit(request, new_variant=new_variant)
         job = await _with_bar(studio, placed.job, settings.job_timeout_seconds)
         studio.deliver(job)
         return results.video_result(job, now=studio.clock(), reused=placed.reused, waited=True)
@@ -69,7 +82,7 @@ async def status(settings: Settings, generation_id: str, wait_seconds: float) ->
 async def page(settings: Settings, status: str | None, limit: int, cursor: str | None) -> VideoList:
     async with open_studio(settings, watching=False) as studio:
         found = await studio.page([State(status)] if status else [], limit=limit, cursor=cursor)
-        return results.video_list(found.jobs, found.cursor, found.spent_today_usd, settings.daily_budget_usd)
+        return results.video_list(found, settings)
 
 
 async def show(settings: Settings, generation_id: str, pictures: Pictures) -> str:
@@ -82,14 +95,16 @@ async def show(settings: Settings, generation_id: str, pictures: Pictures) -> st
         job = await studio.known(generation_id)
         result = results.video_result(job, now=studio.clock())
         if result.video is None or job.video is None:
-            raise InvalidRequest(f"There is nothing to show yet. {results.summary(result)}")
+            raise InvalidRequest(f"There is nothing to show yet. {wording.summary(result)}")
         for made, target in (
             (await studio.sheet(job), pictures.sheet),
             (await studio.preview(job), pictures.preview),
         ):
             if target is not None and made is not None:
+                _writable(target)
                 shutil.copyfile(made, target)
         if pictures.gif is not None:
+            _writable(pictures.gif)
             await media.gif(job.video.path, pictures.gif)
         return "\n".join(_facts(job, result))
 
@@ -100,35 +115,52 @@ def _facts(job: Job, result: VideoResult) -> list[str]:
         return []
     return [
         video.path,
-        results.facts(video),
+        wording.facts(video),
         f"sound: {job.video.sound}",
         f"sha256: {video.sha256}",
         f"prompt: {result.prompt or 'not known'}",
-        f"cost: {results.cost(result)}",
+        f"cost: {wording.cost(result)}",
         *(f"note: {warning}" for warning in result.warnings),
     ]
 
 
-async def _confirm(studio: Studio, order: Order) -> None:
-    limit, price = studio.settings.confirm_above_usd, studio.estimate_usd(order.request)
-    if order.confirmed or limit is None or price <= limit:
-        return
-    question = f"This video costs about ${price:.2f}. Order it?"
-    if not sys.stdin.isatty() or not click.confirm(question, err=True):
-        raise NotConfirmed(
-            f"Not ordered: it costs about ${price:.2f}, more than VEO_MCP_CONFIRM_ABOVE_USD (${limit:.2f}). Nothing was"
-            " sent or charged. --yes orders without asking."
-        )
+def _writable(target: Path) -> None:
+    try:
+        target.touch()
+    except OSError as error:
+        raise InvalidRequest(f"{target} cannot be written ({error.strerror or type(error).__name__}).") from error
+
+
+def report(result: VideoResult) -> str:
+    """Say the result with the shell's own next step."""
+    return wording.summary(result, next_step=_next_command(result))
+
+
+def _next_command(result: VideoResult) -> str:
+    status = f"veo-mcp status {shlex.quote(result.generation_id)}"
+    if result.status == "unknown":
+        return "look at the account's history; veo-mcp status ID adopts what is there, --new-variant orders anew"
+    if result.status == "failed":
+        paid = result.error is not None and result.error.charged != "no"
+        return f"{status} --wait 60 tries again, free of charge" if paid else ""
+    return f"{status} --wait 300"
 
 
 async def _with_bar(studio: Studio, job: Job, seconds: float) -> Job:
     """Show how far the job probably is; the bar is full when the file is there, never before."""
     usual = await studio.usual_seconds(job)
-    with click.progressbar(length=1000, file=sys.stderr, show_percent=False, show_eta=False, width=30) as bar:
-        async for latest in studio.follow(job, seconds):
-            job, now = latest, studio.clock()
-            bar.label = results.progress_message(job, usual, now)
-            share = 1.0 if job.state is State.COMPLETED else min(job.elapsed_seconds(now) / (usual * 1.05), 0.98)
-            bar.update(max(0, int(share * 1000) - bar.pos))
-            bar.render_progress()
+    room = max(20, shutil.get_terminal_size().columns - BAR_COLUMNS - 6)
+    try:
+        with click.progressbar(
+            length=1000, file=sys.stderr, show_percent=False, show_eta=False, width=BAR_COLUMNS
+        ) as bar:
+            async for latest in studio.follow(job, seconds):
+                job, now = latest, studio.clock()
+                bar.label = wording.progress_message(job, usual, now)[:room]
+                share = 1.0 if job.state is State.COMPLETED else min(job.elapsed_seconds(now) / (usual * 1.05), 0.98)
+                bar.update(max(0, int(share * 1000) - bar.pos))
+                bar.render_progress()
+    except anyio.get_cancelled_exc_class():
+        click.echo(f"\nNo longer waiting. The video goes on: veo-mcp status {job.handle} --wait 300", err=True)
+        raise
     return job

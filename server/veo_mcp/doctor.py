@@ -10,7 +10,7 @@ from pathlib import Path
 
 from veo_mcp import __version__
 from veo_mcp.errors import SettingsError, VeoError
-from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings
+from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings, is_set
 from veo_mcp.store import Database, Store
 from veo_mcp.wiring import database_address, open_api
 
@@ -51,7 +51,11 @@ def _versions() -> Iterator[Finding]:
 
 
 def _key(settings: Settings, environ: Mapping[str, str]) -> Finding:
-    name = next((name for name in NAMES["api_key"] if environ.get(name, "").strip()), None)
+    name = next((name for name in NAMES["api_key"] if is_set(environ.get(name, ""))), None)
+    unfilled = next((name for name in NAMES["api_key"] if environ.get(name, "").strip()), None)
+    if name is None and unfilled is not None:
+        said = f"{unfilled} holds the text ${{…}}: this client fills in no variables; write the key itself, or nothing"
+        return Finding(ok=False, what="key", said=said)
     if settings.backend == "sandbox":
         why = "VEO_MCP_BACKEND=sandbox" if settings.backend_choice == "sandbox" else "no key is set"
         return Finding(

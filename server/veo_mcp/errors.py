@@ -43,6 +43,13 @@ def quoted(text: str) -> str:
     return words if len(words) <= QUOTE_CHARACTERS else words[: QUOTE_CHARACTERS - 1] + "…"
 
 
+def as_said(words: str) -> str:
+    """Return upstream's words as a sentence to follow ours; nothing where it said nothing."""
+    if not words:
+        return ""
+    return f' The service said: "{quoted(words)}"' + ("" if words.rstrip().endswith((".", "!", "?")) else ".")
+
+
 class VeoError(Exception):
     """Any failure that this package raises on purpose."""
 

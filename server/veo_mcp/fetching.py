@@ -7,7 +7,7 @@ from pathlib import Path
 
 from veo_mcp import media
 from veo_mcp.artifacts import Artifacts, Fetched
-from veo_mcp.errors import ArtifactError, BadFile, NotSaved
+from veo_mcp.errors import ArtifactError, NotSaved
 from veo_mcp.jobs import Artifact, Failure, Job
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,10 @@ class Fetching:
     def previews_of(self, job: Job) -> Path:
         """Return the folder of the job's contact sheet and preview."""
         return self._previews / job.id
+
+    async def check_folder(self) -> None:
+        """Make sure that a video can be saved. Raises NotSaved."""
+        await self._artifacts.check_folder()
 
     async def fetch(self, job: Job) -> Job:
         """Return the job completed, or failed because the file is damaged or cannot be kept.
@@ -78,8 +82,7 @@ class Fetching:
 
 def given_up(job: Job, error: ArtifactError, *, at: datetime) -> Job:
     """Fail the job after the last try; its handle still brings the file home while upstream has it."""
-    advice = "Upstream charged for it; nothing is ordered again by itself." if isinstance(error, BadFile) else ""
-    message = " ".join(part for part in (str(error), advice, PAID) if part)
+    message = f"{error} {PAID}"
     return job.failed(Failure(name=error.name, message=message, charged="yes", recoverable=True), at=at)
 
 
@@ -105,9 +108,9 @@ def _warnings(job: Job, facts: media.Facts) -> tuple[str, ...]:
     return tuple(
         media.differences(
             facts,
-            duration=ordered.duration,
+            duration=ordered.seconds,
             resolution=ordered.resolution,
             aspect_ratio=ordered.aspect_ratio,
-            generate_audio=ordered.generate_audio,
+            generate_audio=ordered.with_audio,
         )
     )

@@ -10,12 +10,13 @@ from typing import Any
 
 from mcp.server.context import ServerRequestContext
 
+from veo_mcp.advice import status_call
 from veo_mcp.answers import answer
 from veo_mcp.jobs import State
-from veo_mcp.results import progress_message, status_call
 from veo_mcp.store import JobTask
 from veo_mcp.studio import Studio
 from veo_mcp.tasks import Task
+from veo_mcp.wording import progress_message
 
 POLL_MS = 5_000
 OVERDUE_POLL_MS = 30_000

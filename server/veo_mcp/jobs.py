@@ -155,7 +155,12 @@ class Job:
     def ready(self, video: Artifact, *, warnings: tuple[str, ...], at: datetime) -> Self:
         """Hold a checked file. A file that is fetched a second time keeps its first finishing time."""
         return self.move(
-            State.COMPLETED, video=video, warnings=warnings, failure=None, note="", finished_at=self.finished_at or at
+            State.COMPLETED,
+            video=video,
+            warnings=tuple(dict.fromkeys((*self.warnings, *warnings))),
+            failure=None,
+            note="",
+            finished_at=self.finished_at or at,
         )
 
     def failed(self, failure: Failure, *, at: datetime) -> Self:

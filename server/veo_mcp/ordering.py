@@ -70,7 +70,9 @@ async def confirm(ctx: StudioContext, request: Ordered, new_variant: bool) -> Ap
     if limit is None or price <= limit or (not new_variant and await studio.would_reuse(request)):
         return Approval(approve=True)
     sound = "with sound" if request.with_audio else "without sound"
-    what = f"A {request.seconds} s video {sound} at {request.resolution or '1080p'}"
+    what = (
+        f"{'An' if request.seconds == 8 else 'A'} {request.seconds} s video {sound} at {request.resolution or '1080p'}"
+    )
     capabilities = ctx.client_capabilities
     if capabilities is None or capabilities.elicitation is None:
         raise NotConfirmed(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 
 import anyio
@@ -9,7 +10,7 @@ import anyio.lowlevel
 
 from veo_mcp.api import VideoRequest
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import BadRequest, Busy, LedgerError, NotSent, OutcomeUnknown, Refused, UpstreamError
+from veo_mcp.errors import BadRequest, Busy, LedgerError, NotSent, OutcomeUnknown, Refused, UpstreamError, as_said
 from veo_mcp.jobs import Failure, Job
 from veo_mcp.store import Store
 
@@ -54,9 +55,15 @@ class Payer:
                 pause = self._wait_time(error, attempt)
                 if anyio.current_time() - began + pause > patience:
                     return job.failed(_not_ordered(error), at=self._clock())
-                logger.warning("%s: not ordered yet (%s), trying again in %.1f s", job.id, error, pause)
+                await self._say_why(job, f"{error} Trying again in {pause:.0f} s.")
                 await anyio.sleep(pause)
         raise AssertionError
+
+    async def _say_why(self, job: Job, why: str) -> None:
+        """Let waiters know; whether they do changes nothing."""
+        logger.warning("%s: not ordered yet: %s", job.id, why)
+        with suppress(LedgerError):
+            await self._store.save(job.running(job.state, note=why), owner=self._owner)
 
     def _wait_time(self, error: UpstreamError, attempt: int) -> float:
         asked = error.retry_after if isinstance(error, Busy) else None
@@ -139,8 +146,7 @@ def _what_to_do(job: Job) -> str:
 
 
 def _sentence(what: str, said: str, advice: str) -> str:
-    quote = f' The service said: "{said}"' if said else ""
-    return f"{what}{quote} {advice}".strip()
+    return f"{what}{as_said(said)} {advice}".strip()
 
 
 def interrupted(job: Job, *, at: datetime) -> Job:

@@ -42,7 +42,7 @@ How to write for Veo 3.1:
 (who or what, in visible detail), one main action, the context (place, time, weather), the style and light.
 - Concrete words for what can be seen and heard. No feelings without a face, no metaphors, no text to be read on screen.
 - Sound, at the end: speech in quotation marks with who says it and how (An old sailor mutters: "Storm's coming."), \
-effects as "SFX: gulls, a rope creaking", ambience as a sentence. Speech must fit the seconds: about two words each.
+effects as "SFX: gulls, a rope creaking", ambience as a sentence. Speech must fit: about two words per second.
 - What must not appear goes into negative_prompt as bare names ("wall, frame"), never as "no …" in the prompt."""
 
 Style = Annotated[str, Field(description="Look, e.g. documentary, handheld")]

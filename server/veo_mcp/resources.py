@@ -15,10 +15,11 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.mcpserver.resources import ResourceSecurity
 from mcp.types import Completion, CompletionArgument, Resource, ResourceTemplateReference
 
+from veo_mcp.advice import next_step
 from veo_mcp.errors import NotSaved, UnknownGeneration, VeoError
 from veo_mcp.jobs import Artifact, Job, State
 from veo_mcp.ordering import StudioContext, studio_of
-from veo_mcp.results import next_step, video_result, video_uri
+from veo_mcp.results import video_result, video_uri
 from veo_mcp.studio import Studio
 
 BLOB_BYTES = 20_000_000

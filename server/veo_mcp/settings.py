@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from veo_mcp.errors import SettingsError
 
@@ -115,13 +116,13 @@ class Settings(BaseModel):
         environ = os.environ if environ is None else environ
         found: dict[str, Any] = {}
         for field, names in NAMES.items():
-            value = next((environ[name].strip() for name in names if environ.get(name, "").strip()), None)
+            value = next((environ[name].strip() for name in names if is_set(environ.get(name, ""))), None)
             if value is not None:
                 found[field] = value
         try:
             return cls(**found)
         except ValidationError as error:
-            raise SettingsError("; ".join(_problem(e["loc"], e["msg"]) for e in error.errors())) from None
+            raise SettingsError("; ".join(_problem(e) for e in error.errors())) from None
 
     @property
     def backend(self) -> Backend:
@@ -142,6 +143,12 @@ class Settings(BaseModel):
         return round(seconds * (self.usd_per_second_audio if audio else self.usd_per_second), 4)
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
-    name = NAMES.get(str(location[0]), (str(location[0]),))[0] if location else "settings"
-    return f"{name}: {message.removeprefix('Value error, ')}"
+def is_set(value: str) -> bool:
+    """Say whether a variable has a value: clients that fill in no variables hand over `${NAME}` as it stands."""
+    return bool(value.strip()) and not re.fullmatch(r"\$\{[^}]*\}", value.strip())
+
+
+def _problem(error: ErrorDetails) -> str:
+    field = str(error["loc"][0]) if error["loc"] else "settings"
+    what = "must be a number such as 5 or 2.50" if error["type"] == "float_parsing" else error["msg"]
+    return f"{NAMES.get(field, (field,))[0]}: {what.removeprefix('Value error, ')}"

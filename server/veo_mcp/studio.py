@@ -4,14 +4,22 @@ import logging
 import statistics
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from veo_mcp.api import VideoRequest
 from veo_mcp.client import VeoClient
 from veo_mcp.deliveries import Deliveries
-from veo_mcp.errors import BudgetExceeded, InvalidRequest, LedgerError, NotFound, UnknownGeneration, UpstreamError
+from veo_mcp.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    LedgerError,
+    NotFound,
+    UnknownGeneration,
+    UpstreamError,
+    as_said,
+)
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import Job, State, is_job_id, new_job_id
 from veo_mcp.pulse import Pulse, rings
@@ -69,8 +77,7 @@ class Studio:
         Returns as soon as the order is in the ledger and its paid call is on its way.
 
         Raises:
-            BudgetExceeded: nothing was sent.
-            LedgerError: nothing was sent.
+            BudgetExceeded, LedgerError, NotSaved: nothing was sent.
         """
         job = Job(
             id=new_job_id(),
@@ -84,7 +91,10 @@ class Studio:
             estimate_usd=self.estimate_usd(request),
         )
         limit = self.settings.daily_budget_usd
+        await self.fetching.check_folder()
         await self.deliveries.settle()
+        if not new_variant:
+            job = replace(job, warnings=await self._made_before(job))
         claimed = await self.store.claim(
             job, owner=self.watcher.owner, lease=self.watcher.pace.lease, since=self._midnight(), limit_usd=limit,
             anew=new_variant,
@@ -200,6 +210,13 @@ class Studio:
             logger.warning("%s", error)
             return job
 
+    async def _made_before(self, job: Job) -> tuple[str, ...]:
+        """Say that the same order was delivered once already: this one is paid again."""
+        earlier = await self.store.last_delivered(job.fingerprint or "")
+        if earlier is None or earlier.video is None:
+            return ()
+        return (f"The same order was made before and is at {earlier.video.path}; this one is another, paid take.",)
+
     async def _revived(self, job: Job) -> Job:
         """Fetch a paid file again where there is none, free of charge; leave everything else as it is."""
         if job.account != self.settings.account:
@@ -245,9 +262,9 @@ class Studio:
 
 
 def _cannot_say(handle: str, error: UpstreamError) -> str:
-    quote = f' The service said: "{error.said}"' if error.said else ""
     return (
-        f"{handle[:60]!r} is not in the ledger, and upstream could not be asked after it. {error}{quote} Nothing was"
+        f"{handle[:60]!r} is not in the ledger, and upstream could not be asked after it. {error}{as_said(error.said)}"
+        " Nothing was"
         " charged: mend that or wait a little, then ask again. list_videos shows what was ordered here."
     )
 

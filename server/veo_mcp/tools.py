@@ -10,7 +10,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
 from pydantic import Field
 
-from veo_mcp import results
+from veo_mcp import results, wording
 from veo_mcp.answers import answer, task_answer, wants_task
 from veo_mcp.api import (
     AspectRatio,
@@ -116,8 +116,8 @@ async def list_videos(
     """List videos, newest first, with today's spending and the budget. Free."""
     studio = studio_of(ctx)
     page = await studio.page([State(status)] if status else [], limit=limit, cursor=cursor)
-    listed = results.video_list(page.jobs, page.cursor, page.spent_today_usd, studio.settings.daily_budget_usd)
-    text = TextContent(type="text", text=results.table(listed))
+    listed = results.video_list(page, studio.settings)
+    text = TextContent(type="text", text=wording.table(listed, studio.settings.backend))
     return CallToolResult(content=[text], structured_content=listed.model_dump(mode="json"))
 
 
@@ -126,11 +126,11 @@ async def view_video(ctx: StudioContext, generation_id: GenerationId) -> CallToo
     studio = studio_of(ctx)
     job = await studio.look_up(generation_id)
     result = results.video_result(job, now=studio.clock())
-    if job.state is not State.COMPLETED or job.video is None:
-        raise InvalidRequest(f"There is nothing to see yet: {results.summary(result)}")
+    if result.video is None or job.video is None:
+        raise InvalidRequest(f"There is nothing to see yet: {wording.summary(result)}")
     sheet = await studio.sheet(job)
     studio.deliver(job)
-    content: list[ContentBlock] = [TextContent(type="text", text=results.caption(result, job.video.sound))]
+    content: list[ContentBlock] = [TextContent(type="text", text=wording.caption(result.video, job.video.sound))]
     if sheet is not None:
         picture = base64.b64encode(await anyio.Path(sheet).read_bytes()).decode()
         content.append(ImageContent(type="image", data=picture, mime_type="image/jpeg"))
@@ -161,7 +161,7 @@ async def _waited(ctx: StudioContext, job: Job, seconds: float) -> Job:
     progress = Progress(ctx.report_progress, usual)
     async for latest in studio.follow(job, seconds):
         job, now = latest, studio.clock()
-        message = results.progress_message(job, usual, now)
+        message = wording.progress_message(job, usual, now)
         tell = progress.done if job.state is State.COMPLETED else progress.so_far
         await tell(job.elapsed_seconds(now), message)
     return job

@@ -17,7 +17,7 @@ import anyio.abc
 from veo_mcp import tracing
 from veo_mcp.api import FAILURE_WORDS, Generation
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import ArtifactError, BadFile, LedgerError, LinkExpired, NotFound, UpstreamError, quoted
+from veo_mcp.errors import ArtifactError, BadFile, LedgerError, LinkExpired, NotFound, UpstreamError, as_said
 from veo_mcp.fetching import PAID, Fetching, given_up
 from veo_mcp.jobs import Failure, Job, State
 from veo_mcp.payer import Payer, interrupted
@@ -293,4 +293,4 @@ def _trouble(error: UpstreamError) -> str:
 
 def _why(generation: Generation) -> str:
     said = generation.error_message or generation.word or "no reason given"
-    return f'The generation failed. The service said: "{quoted(said)}" Failed generations are not charged.'
+    return f"The generation failed.{as_said(said)} Failed generations are not charged."

@@ -90,6 +90,12 @@ class Store:
         """Return the job that an order of this fingerprint would be answered with."""
         return await self._job("SELECT * FROM jobs WHERE claim = :claim", claim=fingerprint)
 
+    async def last_delivered(self, fingerprint: str) -> Job | None:
+        """Return the newest job of this fingerprint whose video a caller has."""
+        sql = """SELECT * FROM jobs WHERE fingerprint = :fingerprint AND state = 'completed'
+            AND delivered_at IS NOT NULL ORDER BY created_at DESC LIMIT 1"""
+        return await self._job(sql, fingerprint=fingerprint)
+
     async def adopt(self, job: Job, *, owner: str, lease: float) -> Job:
         """Insert a job whose id came from elsewhere, or return the one that has it."""
         sql = "SELECT * FROM jobs WHERE account = :account AND generation_id = :generation_id ORDER BY created_at DESC"
