@@ -94,6 +94,64 @@ def test_a_negative_prompt_removes_a_mood() -> None:
     assert directed("The ocean at night", "night, dark").stage.mood is not Mood.NIGHT
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "A perfume bottle rotating on black marble, the camera orbits, negative space",
+        "Two robots playing chess, black and white film noir",
+        "A watchmaker at work, shallow depth of field, fish-eye lens",
+        "An old man plays the piano. Music: slow, like waves on a beach.",
+    ],
+)
+def test_a_prompt_that_names_no_place_is_a_title_card(prompt: str) -> None:
+    shown = directed(prompt)
+    assert (shown.scene.name, shown.stage.placeless) == ("lights", True)
+    assert not directed("The sea").stage.placeless
+
+
+@pytest.mark.parametrize(
+    "prompt", ["A Mars dust storm", "An astronaut in a sandstorm on Mars", "A menacing dust storm"]
+)
+def test_a_storm_of_dust_is_in_the_desert_and_dry(prompt: str) -> None:
+    shown = directed(prompt)
+    assert (shown.scene.name, names(shown.weather)) == ("desert", ["dust"])
+
+
+def test_a_storm_on_mars_is_dry() -> None:
+    assert names(directed("A storm on Mars").weather) == []
+
+
+def test_the_milky_way_is_a_band_over_a_place() -> None:
+    shown = directed("The Milky Way galaxy over a desert")
+    assert shown.scene.name == "desert"
+    assert {"milkyway", "stars"} <= shown.stage.parts
+
+
+def test_what_only_a_sound_direction_names_is_heard_and_not_seen() -> None:
+    shown = directed("A snowy forest at noon. SFX: rain, bird calls")
+    assert names(shown.offstage) == ["rain", "birds"]
+    assert not shown.stage.has("rain", "birds")
+    assert {"rain", "birds"} <= {part.name for part in shown.parts}
+
+
+@pytest.mark.parametrize("word", ["dog", "red fox", "wolf"])
+def test_a_dog_is_no_cat(word: str) -> None:
+    assert names(directed(f"A {word} on a meadow").subjects) == ["dog"]
+
+
+def test_the_colour_of_a_subject_does_not_tint_the_sky() -> None:
+    red, plain = directed("A red umbrella on a meadow at noon"), directed("An umbrella on a meadow at noon")
+    assert red.stage.palette == plain.stage.palette
+    ink = plain.stage.palette.ground
+    assert red.stage.tinted(ink, "umbrella*").red > 4 * red.stage.tinted(ink, "umbrella*").blue
+    assert plain.stage.tinted(ink, "umbrella*") == ink
+
+
+def test_neon_rain_at_night_falls_from_a_dark_sky() -> None:
+    palette = directed("Tokyo, neon city, rain at night").stage.palette
+    assert max(colour.luma for colour in (palette.zenith, palette.middle, palette.horizon)) < 50
+
+
 def test_a_colour_word_tints_the_picture() -> None:
     assert directed("A purple ocean").stage.palette != directed("An ocean").stage.palette
 

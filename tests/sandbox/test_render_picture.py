@@ -67,6 +67,18 @@ def test_every_part_draws_something_that_moves(name: str) -> None:
     assert np.abs(shown[-1].astype(int) - shown[-2]).max() > 8
 
 
+def test_film_noir_has_no_colours() -> None:
+    for prompt, coloured in (("A beach at noon", True), ("A beach at noon, film noir", False)):
+        *_, frame = islice(frames(direct(small(prompt))), 12)
+        chroma = frame.to_ndarray()[720:]
+        assert bool(np.abs(chroma.astype(int) - 128).max() > 8) is coloured
+
+
+def test_the_title_card_is_written_large() -> None:
+    shown = drawn(small("An elderly potter shapes a bowl"), 20)[-1]
+    assert (shown[300:420, 30:800] > 225).sum() > 4000
+
+
 def test_another_seed_is_another_picture() -> None:
     first, second = (drawn(small("A mountain", seed=seed), 9)[-1].astype(int) for seed in (1, 2))
     assert np.abs(first - second).mean() > 4

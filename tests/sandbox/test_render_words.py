@@ -1,11 +1,14 @@
 """How a prompt is read and written out."""
 
+from unicodedata import east_asian_width
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from veo_mcp.sandbox.render.captions import beats
-from veo_mcp.sandbox.render.lettering import Face, legible
+from veo_mcp.sandbox.render.lettering import Face, Font, inter, legible
+from veo_mcp.sandbox.render.script import is_monochrome, seen
 from veo_mcp.sandbox.render.words import count, names, spell_out
 
 
@@ -41,11 +44,56 @@ def test_latin_cyrillic_and_greek_are_written_as_they_are() -> None:
     assert legible(text) == text
 
 
-def test_what_no_font_has_is_told_not_boxed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("veo_mcp.sandbox.render.lettering._FALLBACKS", ())
+@pytest.fixture
+def no_wide_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine whose fonts lack Chinese, Japanese and Korean, whatever this one has."""
+
+    def font_for(char: str, size: int, weight: str) -> Font | None:
+        return None if east_asian_width(char) in "WF" else inter(size, weight)
+
+    monkeypatch.setattr("veo_mcp.sandbox.render.lettering._font_for", font_for)
+
+
+@pytest.mark.usefixtures("no_wide_font")
+def test_what_no_font_has_is_told_not_boxed() -> None:
     assert legible("a 서울 b") == "a seoul b"
     assert legible("いぬ") == "inu"
-    assert legible("a 海山 b") == "a  [2 characters that no font here has]  b"
+    assert legible("a fox 海山 and a hen") == "a fox … and a hen"
+
+
+@pytest.mark.usefixtures("no_wide_font")
+def test_a_prompt_that_no_font_has_gets_no_caption() -> None:
+    assert legible("一只猫走在雪山上，4K。") == ""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "shown"),
+    [
+        ("A fox runs. SFX: rain, wind.", "A fox runs."),
+        ("SFX: waves\nA man stands still", "A man stands still"),
+        ("A street at night. Ambient noise: a hum; a cat waits", "A street at night. a cat waits"),
+        ("A bell (sound effects: chimes) swings", "A bell swings"),
+        ("Ambience: crickets.", ""),
+        ("A father tells his son: run. Background: a forest", "A father tells his son: run. Background: a forest"),
+        ('She says: "The sound of music"', 'She says: "The sound of music"'),
+    ],
+)
+def test_sound_directions_are_not_written_out(prompt: str, shown: str) -> None:
+    assert seen(prompt) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "drained"),
+    [
+        ("Two robots, black and white film noir", True),
+        ("A rainy street, shot in black and white with heavy grain", True),
+        ("A monochrome portrait", True),
+        ("A black and white cat in a garden", False),
+        ("A neo-noir city", False),
+    ],
+)
+def test_black_and_white_is_told_from_a_black_and_white_cat(text: str, drained: bool) -> None:
+    assert is_monochrome(text) is drained
 
 
 def test_lines_fit_and_lose_nothing() -> None:

@@ -15,8 +15,12 @@ _BADGE_NOTE = "  ·  local animatic, not a Veo render"
 
 _BEAT_SECONDS = 1.6
 _BEAT_LENGTH = 120
+_LINE_LENGTH = 48
+_CARD_LENGTH = 100
 _SCRAP_LENGTH = 18
 _BEAT_LINES = 3
+_TITLE_LINES = 5
+_WIDEST = 0.85
 _FADE_SECONDS = 0.25
 _CLAUSE_END = re.compile(r"(?<=[.;:!?,])\s+|(?<=[。，、！？；])|\s+(?=[—–])")
 
@@ -25,10 +29,13 @@ def margin(stage: Stage) -> int:
     return int(stage.unit * 0.045) & ~1
 
 
-def beats(text: str, seconds: float) -> list[str]:
-    """Cut the prompt into what can be read one after the other; what is too much ends in an ellipsis."""
+def beats(text: str, seconds: float, target: float = _LINE_LENGTH) -> list[str]:
+    """Cut the prompt into what can be read one after the other; what is too much ends in an ellipsis.
+
+    Clauses share a beat up to `target` characters.
+    """
     most = max(1, int(seconds / _BEAT_SECONDS))
-    target = min(_BEAT_LENGTH, max(48, len(text) / most))
+    target = min(_BEAT_LENGTH, max(target, len(text) / most))
     merged = [""]
     for clause in _clauses(text[: _BEAT_LENGTH * (most + 1)]):
         joined = f"{merged[-1]} {clause}".strip()
@@ -68,14 +75,21 @@ class Badge(Sharp):
 
 
 class Subtitles(Sharp):
+    """The prompt, beat by beat: a line at the foot, or where no place is drawn the large type of a title card."""
+
     def __init__(self, stage: Stage) -> None:
         self._margin = margin(stage)
-        self._padding = int(stage.unit * 0.02) & ~1
+        self._is_title = stage.placeless
         seconds = stage.shot.duration
-        texts = beats(legible(stage.text), seconds)
-        face = Face(int(stage.unit * (0.036 if stage.is_wide else 0.042)))
-        room = (stage.width - 2 * self._margin) * (0.64 if stage.is_wide else 1)
-        self._plates = [plate(_lines(text, face, room), face, padding=self._padding) for text in texts]
+        texts = beats(legible(stage.text), seconds, _CARD_LENGTH if self._is_title else _LINE_LENGTH)
+        face = _face(stage)
+        self._padding = int(face.size * 0.5) & ~1
+        room = stage.width * _WIDEST if stage.is_wide else stage.width - 2 * (self._margin + self._padding)
+        most = _TITLE_LINES if self._is_title else _BEAT_LINES
+        self._plates = [
+            plate(_lines(text, face, room, most), face, padding=self._padding, boxed=not self._is_title)
+            for text in texts
+        ]
         weights = [len(text) + 16 for text in texts]
         cuts = [seconds * sum(weights[:i]) / sum(weights) for i in range(len(weights) + 1)] if weights else []
         self._spans = list(pairwise(cuts))
@@ -89,13 +103,23 @@ class Subtitles(Sharp):
                 self._lay(picture, patch, min(rise, fall))
 
     def _lay(self, picture: Picture, patch: Patch, opacity: float) -> None:
-        y = picture.height - self._margin - patch.height + self._padding
-        picture.lay(patch, self._margin - self._padding, y, opacity)
+        if self._is_title:
+            picture.lay(patch, self._margin - self._padding, (picture.height - patch.height) // 2, opacity)
+        else:
+            picture.lay(patch, self._margin, picture.height - self._margin - patch.height, opacity)
 
 
-def _lines(text: str, face: Face, width: float) -> list[str]:
+def _face(stage: Stage) -> Face:
+    if stage.placeless:
+        return Face(int(stage.unit * (0.066 if stage.is_wide else 0.062)), "SemiBold")
+    return Face(int(stage.unit * (0.036 if stage.is_wide else 0.042)))
+
+
+def _lines(text: str, face: Face, width: float, most: int) -> list[str]:
     lines = face.wrap(text, width)
-    return lines if len(lines) <= _BEAT_LINES else [*lines[: _BEAT_LINES - 1], lines[_BEAT_LINES - 1].rstrip() + " …"]
+    while len(balanced := face.wrap(text, width * 0.95)) == len(lines) > 1 and width > face.size:
+        lines, width = balanced, width * 0.95
+    return lines if len(lines) <= most else [*lines[: most - 1], lines[most - 1].rstrip() + " …"]
 
 
 class Timecode(Sharp):

@@ -48,6 +48,8 @@ def frames(production: Production) -> Iterator[av.VideoFrame]:
         picture = enlarger.picture(rgb, index)
         for layer in sharp:
             layer.draw(picture, t)
+        if stage.monochrome:
+            picture.drain()
         picture.dim(_exposure(index, stage.shot.frames))
         for layer in written:
             layer.draw(picture, t)

@@ -73,16 +73,16 @@ def _glyph(font: Font, char: str) -> bytes:
 
 
 def legible(text: str) -> str:
-    """Replace what no font here has: by its sound where its Unicode name tells it, else by a count."""
+    """Write what no font here has by its sound, where its Unicode name tells it; write nothing if little is left."""
     runs = groupby(unicodedata.normalize("NFC", text), lambda char: _font_for(char, 24, "Medium") is not None)
-    return "".join("".join(run) if known else _described(list(run)) for known, run in runs)
+    shown = "".join("".join(run) if known else _sounded(list(run)) for known, run in runs)
+    is_told = sum(map(str.isalnum, shown)) * 2 >= sum(map(str.isalnum, text))
+    return " ".join(shown.split()) if is_told else ""
 
 
-def _described(run: list[str]) -> str:
+def _sounded(run: list[str]) -> str:
     sounds = [_sound(char) for char in run]
-    if all(sounds):
-        return "".join(sounds)
-    return f" [{len(run)} characters that no font here has] " if len(run) > 1 else " "
+    return "".join(sounds) if all(sounds) else " … "
 
 
 def _sound(char: str) -> str:

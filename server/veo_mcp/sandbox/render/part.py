@@ -34,7 +34,8 @@ class Part:
     """Something that a prompt can name: its words, what it draws and what is heard of it.
 
     The words are divided by commas; one may end in `*` for any ending. Named in a negative prompt, they leave the
-    part out. `implied_by` names scenes and moods that bring it along unasked.
+    part out, as does any of `never_in` in the prompt itself. `implied_by` names scenes and moods that bring it along
+    unasked.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Part:
     layers: Callable[[Stage], Layers]
     sound: Callable[[Desk], Iterable[Floats]] = no_sound
     implied_by: tuple[str, ...] = ()
+    never_in: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,9 @@ class Scene(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather(Part):
-    """Something in the air."""
+    """Something in the air. `home` names the scene to show when the prompt names none; usually it has none."""
+
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

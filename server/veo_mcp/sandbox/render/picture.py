@@ -120,6 +120,11 @@ class Picture:
             target = plane[rows, cols]
             target[:] = (target * remain + colour) >> 8
 
+    def drain(self) -> None:
+        """Take the colours out."""
+        for plane in self.planes[1:]:
+            plane[:] = GREY
+
     def dim(self, share: float) -> None:
         """Fade towards black; 1 leaves the picture as it is."""
         if share >= 1:

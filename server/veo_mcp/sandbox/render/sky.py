@@ -27,7 +27,7 @@ _USUAL_COVER = 0.37
 
 def sky(stage: Stage) -> Layers:
     yield Depth.SKY, Backdrop(gradient(stage, stage.horizon))
-    if stage.mood not in {Mood.STORM, Mood.FIRE} and not stage.has("rain"):
+    if stage.mood not in {Mood.STORM, Mood.FIRE} and not stage.has("rain", "milkyway", "dust"):
         yield Depth.SKY, Sun(stage)
     yield Depth.CLOUDS, Clouds(stage)
 
@@ -96,9 +96,9 @@ class Clouds(Soft):
         self._index = self._coarse.index(across, down)
         self._detail = self._fine.index(across * 1.7, down * 1.7)
         self._fade = (np.clip((1 - y) / 0.3, 0, 1) * np.float32(0.9)).astype(np.float32)
-        self._cover = 0.6 if stage.has("rain", "fog") else _COVER.get(stage.mood, _USUAL_COVER)
+        self._cover = _cover(stage)
         lit = np.exp(-stage.distance(stage.sun)[: self._rows] / 0.42)
-        self._glow = (lit * (0 if stage.mood is Mood.STORM else 0.6)).astype(np.float32)
+        self._glow = (lit * (0 if stage.mood is Mood.STORM else 0.2 if stage.has("rain") else 0.6)).astype(np.float32)
         self._light, self._colour, self._shadow = _tones(stage)
 
     def paint(self, rgb: Floats, t: float) -> None:
@@ -113,6 +113,12 @@ class Clouds(Soft):
         cloud = self._shadow + (self._colour - self._shadow) * shade
         cloud += (self._light - cloud) * (self._glow * shade)
         sky += (cloud - sky) * cover
+
+
+def _cover(stage: Stage) -> float:
+    if stage.has("milkyway"):
+        return 0.08
+    return 0.6 if stage.has("rain", "fog") else _COVER.get(stage.mood, _USUAL_COVER)
 
 
 def _tones(stage: Stage) -> tuple[Floats, Floats, Floats]:

@@ -7,7 +7,7 @@ from hashlib import sha256
 import numpy as np
 
 from veo_mcp.sandbox.render.noise import Texture
-from veo_mcp.sandbox.render.palette import Mood, Palette
+from veo_mcp.sandbox.render.palette import Colour, Mood, Palette, coat_of
 from veo_mcp.sandbox.render.picture import Floats
 from veo_mcp.sandbox.render.shot import Shot
 from veo_mcp.sandbox.render.words import names
@@ -24,6 +24,9 @@ class Stage:
 
     shot: Shot
     text: str
+    """What is written over the picture."""
+    named: str
+    """What words are looked up in."""
     palette: Palette
     mood: Mood
     parts: frozenset[str]
@@ -31,6 +34,8 @@ class Stage:
     floor: float
     pace: float = 1.0
     heading: int = 1
+    placeless: bool = False
+    monochrome: bool = False
 
     @property
     def width(self) -> int:
@@ -103,7 +108,12 @@ class Stage:
         return np.random.default_rng(int.from_bytes(sha256(key).digest()[:16], "little"))
 
     def says(self, words: str) -> bool:
-        return names(words, self.text)
+        return names(words, self.named)
+
+    def tinted(self, colour: Colour, words: str) -> Colour:
+        """The colour, or the one that the prompt gives to what the words name."""
+        coat = coat_of(words, self.named)
+        return colour.toward(coat.times(0.5 if self.is_dark else 0.9), 0.85) if coat else colour
 
     def has(self, *parts: str) -> bool:
         return not self.parts.isdisjoint(parts)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 
 _FIRST_PICTOGRAM = 0x2190
@@ -22,6 +23,15 @@ def count(words: str, text: str) -> int:
 
 def names(words: str, text: str) -> bool:
     return count(words, text) > 0
+
+
+def preceding(words: str, text: str) -> Iterator[str]:
+    """The two words, in lower case, before each that is found: `red` and `paper` of a red paper umbrella."""
+    for pattern in _patterns(words):
+        for match in pattern.finditer(text):
+            nearest, *further = [*reversed(text[: match.start()].split()[-2:]), ""]
+            yield nearest.lower()
+            yield further[0].lower() if further else ""
 
 
 @cache

@@ -48,6 +48,8 @@ PART = Scene(
         "desert*, dune*, sand, sands, sahara, oasis, mars, martian, arid, wasteland, désert, "
         "desierto, wüste, пустын*, 沙漠, 사막"
     ),
+    # Mars and its dust count twice: a planet or an astronaut beside them is still on the ground.
+    hints="duststorm*, mars, martian",
     rank=40,
     moods=(Mood.ARID, Mood.SUNSET),
     offers=frozenset({Place.SKY, Place.GROUND}),

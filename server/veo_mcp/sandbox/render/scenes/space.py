@@ -6,7 +6,7 @@ from veo_mcp.sandbox.render.desk import Desk
 from veo_mcp.sandbox.render.layers import Depth, Layers, Soft
 from veo_mcp.sandbox.render.palette import Colour, Mood
 from veo_mcp.sandbox.render.part import Place, Scene
-from veo_mcp.sandbox.render.particles import Motion, Particles, Stamp
+from veo_mcp.sandbox.render.particles import Motion, Particles, Stamp, evenly
 from veo_mcp.sandbox.render.picture import Floats, column
 from veo_mcp.sandbox.render.sky import Backdrop, gradient
 from veo_mcp.sandbox.render.stage import Stage
@@ -19,7 +19,9 @@ _PLANETS = (Colour(206, 140, 92), Colour(96, 140, 190), Colour(170, 120, 190), C
 def layers(stage: Stage) -> Layers:
     yield Depth.SKY, Backdrop(gradient(stage, 1.1))
     yield Depth.SKY, Nebula(stage)
-    yield Depth.CLOUDS, Planet(stage)
+    is_deep = stage.says("milky way, galax*, nebula*") and not stage.says("planet*, moon*, earth, orbit*")
+    if not is_deep:
+        yield Depth.CLOUDS, Planet(stage)
     centre, radius = planet_place(stage)
 
     def in_the_open(x: Floats, y: Floats) -> Floats:
@@ -41,7 +43,7 @@ def layers(stage: Stage) -> Layers:
             colour=stage.palette.light,
             motion=motion,
             twinkle=0.3,
-            fade=in_the_open,
+            fade=evenly if is_deep else in_the_open,
         )
         yield Depth.STARS, stars
 
@@ -117,4 +119,5 @@ PART = Scene(
     layers=layers,
     sound=sound,
     fixed_mood=True,
+    closed=True,
 )

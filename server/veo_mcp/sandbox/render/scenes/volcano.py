@@ -108,7 +108,7 @@ def sound(desk: Desk) -> Iterable[Floats]:
 
 PART = Scene(
     name="volcano",
-    words="volcan*, lava, magma, erupt*, inferno, fire, hell, вулкан*, лава, 火山, 화산",
+    words="volcan*, lava, magma, erupt*, вулкан*, лава, 火山, 화산",
     rank=5,
     moods=(Mood.FIRE,),
     offers=frozenset({Place.SKY, Place.GROUND}),

@@ -19,9 +19,10 @@ _GORES = 8
 def layers(stage: Stage) -> Layers:
     dice = stage.dice("balloons")
     for i, (x, y, size) in enumerate(((0.3, 0.3, 0.13), (0.58, 0.2, 0.08), (0.82, 0.36, 0.055))):
+        first, second = _CLOTHS[i]
         cloth = [
             colour.toward(stage.palette.horizon, 0.1 + 0.18 * i).times(0.55 if stage.is_dark else 1)
-            for colour in _CLOTHS[i]
+            for colour in (stage.tinted(first, PART.words), second)
         ]
         balloon = drawn(_balloon(cloth[0], cloth[1], stage.palette.ground), stage.unit * size)
         yield Depth.BACKDROP, Actor([balloon], partial(_rise, stage, (x, y), dice.uniform(0, 6)))

@@ -41,7 +41,7 @@ def _path(stage: Stage, at: Point, phase: int, t: float) -> Point:
 def _bird(stage: Stage, lift: float, size: float) -> Sprite:
     upper = [(-1.0, -0.55 * lift), (-0.45, -0.42 * lift - 0.12), (0.0, 0.0), (0.45, -0.42 * lift - 0.12)]
     lower = [(1.0, -0.55 * lift), (0.42, -0.3 * lift + 0.02), (0.0, 0.17), (-0.42, -0.3 * lift + 0.02)]
-    return drawn([(upper + lower, stage.palette.ground)], size)
+    return drawn([(upper + lower, stage.tinted(stage.palette.ground, PART.words))], size)
 
 
 def sound(desk: Desk) -> Iterable[Floats]:

@@ -14,7 +14,7 @@ _EYE = Colour(240, 220, 120)
 
 
 def layers(stage: Stage) -> Layers:
-    ink = stage.palette.ground.times(0.7)
+    ink = stage.tinted(stage.palette.ground.times(0.7), PART.words)
 
     def cat(turn: float) -> Sequence[Shape]:
         return _cat(turn, ink)
@@ -37,10 +37,7 @@ def _cat(turn: float, ink: Colour) -> list[Shape]:
 
 PART = Subject(
     name="cat",
-    words=(
-        "cat, cats, kitten*, fox, foxes, dog, dogs, puppy, wolf, wolves, chat, gato*, katze, кот, "
-        "кошк*, собак*, лис*, 猫, 狐, 고양이"
-    ),
+    words="cat, cats, kitten*, le chat, un chat, chaton*, gato*, katze, кот, кошк*, 猫, 고양이",
     place=Place.GROUND,
     home="meadow",
     layers=layers,

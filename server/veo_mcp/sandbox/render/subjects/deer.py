@@ -11,7 +11,7 @@ _HIPS = ((-0.36, 0.0), (0.2, 0.25), (-0.3, 0.5), (0.26, 0.75))
 
 
 def layers(stage: Stage) -> Layers:
-    ink = stage.palette.ground.times(0.8)
+    ink = stage.tinted(stage.palette.ground.times(0.8), PART.words)
 
     def deer(turn: float) -> Sequence[Shape]:
         return _deer(turn, ink, antlers=True)

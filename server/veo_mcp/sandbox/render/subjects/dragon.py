@@ -16,7 +16,7 @@ _EYE = Colour(255, 190, 60)
 
 
 def layers(stage: Stage) -> Layers:
-    ink = stage.palette.ground.times(0.7)
+    ink = stage.tinted(stage.palette.ground.times(0.7), PART.words)
     poses = [_dragon(stage, ink, k / _POSES) for k in range(_POSES)]
     yield Depth.SUBJECT, Actor(poses, partial(_path, stage), lambda t: t * _POSES * 0.62 * stage.pace)
 

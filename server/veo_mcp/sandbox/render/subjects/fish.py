@@ -21,7 +21,8 @@ def layers(stage: Stage) -> Layers:
 def _school(stage: Stage, name: str, *, count: int, size: float, tone: float, depth: Depth) -> Layers:
     dice = stage.dice(name)
     middle = dice.uniform(0.25, 0.5), dice.uniform(0.36, 0.56)
-    colour = _COLOURS[int(dice.integers(len(_COLOURS)))].toward(stage.palette.middle, tone)
+    usual = _COLOURS[int(dice.integers(len(_COLOURS)))]
+    colour = stage.tinted(usual, PART.words).toward(stage.palette.middle, tone)
     for _ in range(count):
         length = stage.unit * size * dice.uniform(0.75, 1.25)
         poses = [_fish(stage, colour.times(dice.uniform(0.85, 1.1)), length, k / _POSES) for k in range(_POSES)]

@@ -45,7 +45,7 @@ def _leaning(stage: Stage, size: float, lean: float, *, upside_down: bool = Fals
 def _boat(stage: Stage) -> list[Shape]:
     palette = stage.palette
     hull = palette.ground.times(0.8)
-    sail = palette.ground.toward(_CANVAS, 0.3 if stage.is_dark else 0.82)
+    sail = stage.tinted(palette.ground.toward(_CANVAS, 0.3 if stage.is_dark else 0.82), PART.words)
     shade = sail.toward(palette.ground, 0.3)
     return [
         ([(-0.5, -0.12), (-0.1, -0.09), (0.3, -0.1), (0.62, -0.17), (0.44, 0.06), (0.3, 0.1), (-0.38, 0.1)], hull),

@@ -16,13 +16,13 @@ def layers(stage: Stage) -> Layers:
 class Bank(Sharp):
     """A band of mist that drifts by."""
 
-    def __init__(self, stage: Stage, middle: float, *, speed: float, name: str) -> None:
+    def __init__(self, stage: Stage, middle: float, *, speed: float, name: str, colour: Colour | None = None) -> None:
         self._stage, self._speed = stage, speed * stage.unit / 1080
         tall = int(0.26 * stage.height) & ~1
         wide = stage.width + int(abs(self._speed) * stage.pace * stage.shot.frames) + 4
         self._top = int(middle * stage.height) - tall // 2
         self._room = wide - stage.width - 2
-        colour: Colour = stage.palette.horizon.toward(stage.palette.light, 0.35)
+        colour = colour or stage.palette.horizon.toward(stage.palette.light, 0.35)
         cover = self._cover(stage, name, tall, wide)
         rgb = np.broadcast_to(np.asarray(colour, np.float32)[:, None, None], (3, tall, wide))
         self._patch = Patch.of(rgb, cover)

@@ -34,6 +34,7 @@ PART = Weather(
     name="rain",
     words="rain*, drizzle, monsoon, downpour, wet, storm*, pluie, lluvia, regen, дожд*, 雨, 비가",
     implied_by=(Mood.STORM,),
+    never_in="duststorm*, mars, martian",
     layers=layers,
     sound=sound,
 )

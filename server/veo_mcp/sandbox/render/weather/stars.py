@@ -32,5 +32,6 @@ PART = Weather(
     name="stars",
     words="stars, starry, starlit, milky way, étoiles, звезд*, 星空",
     implied_by=(Mood.NIGHT,),
+    never_in="duststorm*",
     layers=layers,
 )

@@ -97,6 +97,7 @@ def sound(desk: Desk) -> Iterable[Floats]:
 PART = Weather(
     name="storm",
     words="storm*, thunder*, lightning, hurricane, tempest, orage, tormenta, гроз*, шторм*, 雷, 嵐",
+    never_in="duststorm*, mars, martian",
     layers=layers,
     sound=sound,
 )
