@@ -43,8 +43,10 @@ def test_a_finished_video_plays_with_sound_on_a_click(theatre: Theatre, csp: str
     frame = theatre.show(called(prompt=PROMPT), ended(result_of("completed")), answers=theatre.film.files, csp=csp)
     wait_for(frame, "ready")
     assert frame.evaluate("[el.video.paused, el.video.controls]") == [True, False]
+    expect(frame.locator("#title")).to_have_text("Ready to play")
     frame.click("#play")
     seen = playing(frame)
+    expect(frame.locator("#title")).to_have_text("Playing")
     assert seen.pop("sound") > 10_000
     assert seen == {"width": 1280, "muted": False, "scheme": scheme, "controls": True}
     if scheme == "data":
