@@ -48,22 +48,22 @@ def read(response: httpx2.Response) -> dict[str, Any]:
 async def raw(server: MCPServer[Any], mode: Mode) -> AsyncGenerator[Raw]:
     """Serve over HTTP in this process and connect."""
     app = server.streamable_http_app()
-    base = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
     async with (
         server.session_manager.run(),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1:8787", timeout=30) as http,
     ):
-        client = Raw(http, mode, base)
-        if mode == "auto":
-            client.headers["MCP-Protocol-Version"] = MODERN
-        else:
-            await _shake_hands(client)
-        yield client
+        yield await shaken_hands(http, mode)
 
 
-async def _shake_hands(client: Raw) -> None:
+async def shaken_hands(http: httpx2.AsyncClient, mode: Mode) -> Raw:
+    """Return a client that the server at the other end takes calls from."""
+    client = Raw(http, mode, {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"})
+    if mode == "auto":
+        client.headers["MCP-Protocol-Version"] = MODERN
+        return client
     params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": INFO}
     body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
     response = await client.post(json.dumps(body))
     client.headers |= {"Mcp-Session-Id": response.headers["mcp-session-id"], "MCP-Protocol-Version": LEGACY}
     await client.post(json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}))
+    return client

@@ -339,6 +339,28 @@ async def test_an_id_that_cannot_be_asked_about_is_an_error_in_upstreams_words_a
         assert (await studio.page()).jobs == []
 
 
+async def test_an_id_from_the_accounts_history_settles_the_one_order_of_unknown_outcome(place: Place) -> None:
+    place.upstream.orders = [fails()]
+    async with place.open() as studio:
+        lost = await ended(studio)
+        assert lost.state is State.UNKNOWN
+        found = await studio.wait(await studio.look_up("from-the-history"), 10)
+        again = await studio.submit(a_request())
+    assert (found.id, found.state, found.generation_id) == (lost.id, State.COMPLETED, "from-the-history")
+    assert any("whose answer never came" in warning for warning in found.warnings)
+    assert (again.reused, again.job.id) == (True, lost.id)
+    assert len(place.upstream.posts) == 1
+
+
+async def test_of_several_orders_of_unknown_outcome_none_is_guessed(place: Place) -> None:
+    place.upstream.orders = [fails(), fails()]
+    async with place.open() as studio:
+        lost = [await ended(studio), await studio.wait((await studio.submit(a_request("Another"))).job, 10)]
+        found = await studio.wait(await studio.look_up("from-the-history"), 10)
+        assert [(await studio.known(job.id)).state for job in lost] == [State.UNKNOWN] * 2
+    assert (found.state, found.request) == (State.COMPLETED, None)
+
+
 async def test_one_of_our_own_ids_is_never_asked_for_upstream(place: Place) -> None:
     async with place.open() as studio:
         with pytest.raises(UnknownGeneration, match="list_videos"):
@@ -349,7 +371,10 @@ async def test_one_of_our_own_ids_is_never_asked_for_upstream(place: Place) -> N
 async def test_a_job_of_another_account_is_shown_but_not_polled(place: Place) -> None:
     job = await leave_behind(place, account="aimlapi-another")
     async with place.open() as studio:
-        assert await studio.look_up(job.id) == job
+        seen = await studio.look_up(job.id)
+        assert replace(seen, note="") == job
+        assert "another key" in seen.note
+        assert await studio.refresh(seen) == seen
     assert place.upstream.seen == []
 
 
@@ -402,7 +427,8 @@ async def test_a_refresh_asks_upstream_now_instead_of_at_the_next_poll(place: Pl
         await anyio.sleep(0.05)
         place.upstream.polls = []
         with anyio.fail_after(5):
-            assert (await studio.refresh(order.job)).state in {State.DOWNLOADING, State.COMPLETED}
+            job = await studio.refresh(await studio.known(order.job.id))
+            assert job.state in {State.DOWNLOADING, State.COMPLETED}
 
 
 async def test_usual_times_are_learned_from_what_finished_here(place: Place) -> None:

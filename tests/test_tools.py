@@ -414,7 +414,8 @@ async def test_the_ledger_is_listed_with_the_money(place: Place, mode: Mode) -> 
         nonsense = await client.call_tool("list_videos", {"cursor": "nonsense"})
     path = str(next(place.settings().output_dir.iterdir()))
     done = {
-        "generation_id": GENERATION, "status": "completed", "backend": "aimlapi", "prompt": PROMPT, "created_at": "2026-11-23T12:00:00Z",
+        "generation_id": GENERATION, "status": "completed", "backend": "aimlapi", "prompt": PROMPT,
+        "created_at": "2026-11-23T12:00:00Z",
         "path": path, "cost_usd": 1.56,
     }  # fmt: skip
     fields = fields_of(everything)

@@ -6,12 +6,14 @@ from typing import Any, Literal
 
 import anyio
 import anyio.lowlevel
+import httpx2
 import pytest
 from mcp import Client, MCPError
 from mcp.server import MCPServer
 from mcp.shared.memory import create_client_server_memory_streams
 from mcp.types import Implementation
 
+from raw_http import shaken_hands
 from studios import MODES, PROMPT, Mode, Place, fields_of, until
 from task_client import serving
 from upstream import Gate, completed
@@ -53,10 +55,10 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     follow = Studio.follow
 
-    async def counted(studio: Studio, job: Job, seconds: float) -> AsyncGenerator[Job]:
+    async def counted(studio: Studio, job: Job, seconds: float, **pace: float | None) -> AsyncGenerator[Job]:
         found.append(job.id)
         try:
-            async for latest in follow(studio, job, seconds):
+            async for latest in follow(studio, job, seconds, **pace):
                 yield latest
         finally:
             found.remove(job.id)
@@ -99,6 +101,31 @@ async def test_a_call_that_ends_early_ends_the_waiting_and_the_same_call_joins_t
         result = await client.call_tool("generate_and_wait", {"prompt": PROMPT})
     assert (fields_of(result)["status"], fields_of(result)["reused"]) == ("completed", True)
     assert len(place.upstream.posts) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_dropped_connection_ends_the_waiting_and_delivers_nothing(
+    mode: Mode, place: Place, waiting: list[str]
+) -> None:
+    gate = Gate(completed())
+    place.upstream.polls = [gate]
+    async with serving(place.server()) as url, Client(url, mode=mode) as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(hang_up_while_waiting, url, mode)
+            await until(lambda: bool(waiting))
+        await until(lambda: not waiting, seconds=3)
+        gate.opened.set()
+        result = await client.call_tool("generate_and_wait", {"prompt": PROMPT})
+    assert (fields_of(result)["status"], fields_of(result)["reused"]) == ("completed", True)
+    assert len(place.upstream.posts) == 1
+
+
+async def hang_up_while_waiting(url: str, mode: Mode) -> None:
+    """Call over a connection of its own and close the socket without a word of cancelling."""
+    async with httpx2.AsyncClient(base_url=url.removesuffix("/mcp"), timeout=0.7) as http:
+        bare = await shaken_hands(http, mode)
+        with pytest.raises(httpx2.TimeoutException):
+            await bare.ask("tools/call", {"name": "generate_and_wait", "arguments": {"prompt": PROMPT}})
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -96,7 +96,6 @@ async def test_every_word_and_shape_of_success_brings_the_file(place: Place, wor
         (status("error", error={"detail": [{"msg": "Not allowed."}]}), "generation_failed", "Not allowed."),
         (status("error", error="Not allowed."), "generation_failed", "Not allowed."),
         (status("error", error="Not\n\x1b[1m allowed."), "generation_failed", "Not \ufffd[1m allowed."),
-        (status("unknown", error={"name": "Gone", "message": "No more."}), "Gone", "No more."),
         (status("cancelled"), "generation_failed", "cancelled"),
         (status("timeout"), "generation_failed", "timeout"),
     ],
@@ -216,6 +215,37 @@ async def test_the_key_goes_to_no_file_server(place: Place) -> None:
     assert (await made(place)).state is State.COMPLETED
     assert {request.url.host for request in place.upstream.downloads} == {"cdn.example", "storage.example"}
     assert not any("authorization" in request.headers for request in place.upstream.downloads)
+
+
+@pytest.mark.parametrize(
+    "answer", [status("unknown", error={"name": "Gone", "message": "No more."}), status("expired")]
+)
+async def test_an_end_that_says_nothing_of_money_is_not_paid_for_again(place: Place, answer: Answer) -> None:
+    place.upstream.polls = [answer]
+    async with place.open() as studio:
+        job = await ended(studio)
+        studio.deliver(job)
+        place.upstream.polls = []
+        again = await studio.submit(a_request())
+        assert (await studio.wait(again.job, 10)).state is State.COMPLETED
+    assert (failure_of(job).charged, failure_of(job).recoverable, again.reused) == ("maybe", True, True)
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_step_that_keeps_crashing_ends_in_a_stated_failure_that_can_be_mended(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspect = fetching.media.inspect
+
+    async def crash(*_: object, **__: object) -> None:
+        raise RuntimeError("no decoder")
+
+    monkeypatch.setattr(fetching.media, "inspect", crash)
+    async with place.open() as studio:
+        job = await ended(studio)
+        assert (failure_of(job).name, failure_of(job).recoverable) == ("internal_error", True)
+        monkeypatch.setattr(fetching.media, "inspect", inspect)
+        assert (await studio.wait(await studio.look_up(job.handle), 10)).state is State.COMPLETED
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def next_step(job: Job, *, waited: bool = False) -> str:
         case State.FAILED:
             return _after_failure(job)
         case State.OVERDUE:
-            return f"Taking unusually long, but not lost and still watched. {status_call(job)} later; do not order it again."
+            return f"It takes unusually long but is still watched. {status_call(job)} later; do not order it again."
         case State.SUBMITTING | State.QUEUED | State.GENERATING | State.DOWNLOADING:
             still = "It goes on in the background. " if waited else ""
             return f"{still}Call {status_call(job)}, and again until the status is completed. Do not order it again."

@@ -97,6 +97,8 @@ class Settings(BaseModel):
         url = url.strip().rstrip("/").removesuffix("/v1").removesuffix("/v2").rstrip("/")
         if not url.startswith(("http://", "https://")) or len(url.split("://", 1)[1]) == 0:
             raise ValueError("must begin with http:// or https://")
+        if "@" in url:
+            raise ValueError("must not hold a user name or a password")
         return url
 
     @field_validator("database_url")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from veo_mcp.api import VideoRequest
+from veo_mcp.api import Generation, VideoRequest
 from veo_mcp.client import VeoClient
 from veo_mcp.deliveries import Deliveries
 from veo_mcp.errors import (
@@ -21,7 +21,7 @@ from veo_mcp.errors import (
     as_said,
 )
 from veo_mcp.fetching import Fetching
-from veo_mcp.jobs import Job, State, is_job_id, new_job_id
+from veo_mcp.jobs import UPSTREAM, Job, State, is_job_id, new_job_id
 from veo_mcp.pulse import Pulse, rings
 from veo_mcp.settings import Settings
 from veo_mcp.store import Store
@@ -34,6 +34,8 @@ USUAL_SECONDS = {"aimlapi": 75.0, "sandbox": 15.0}
 
 CHECK_SECONDS = 1.0
 """How often a waiter looks at a job that another process tends."""
+
+FOREIGN = "ordered with another key or backend: only a server with that one can ask after it, waiting here is useless"
 
 REPORT_SECONDS = 5.0
 """The longest that a follower hears nothing."""
@@ -121,25 +123,27 @@ class Studio:
 
     async def refresh(self, job: Job) -> Job:
         """Have upstream asked now, where this process tends the job; return what is known then."""
-        if job.is_active and self.watcher.is_tending(job):
+        if job.state in UPSTREAM and self.watcher.is_tending(job):
             self.pulse.poke(job.id)
             await rings(self.pulse.next_beat(job.id), 10)
-        return await self.store.get(job.id) or job
+            return await self.store.get(job.id) or job
+        return job
 
-    async def follow(self, job: Job, seconds: float) -> AsyncGenerator[Job]:
+    async def follow(self, job: Job, seconds: float, *, report_seconds: float | None = None) -> AsyncGenerator[Job]:
         """Yield the job now, at every poll and change, and every few seconds, until it settles or time is up."""
+        report_seconds = report_seconds or REPORT_SECONDS
         end, heard, rang = time.monotonic() + seconds, time.monotonic(), False
         yield job
         while True:
             bell = self.pulse.next_beat(job.id)
             now = await self._latest(job)
-            if rang or now != job or time.monotonic() - heard >= REPORT_SECONDS:
+            if rang or now != job or time.monotonic() - heard >= report_seconds:
                 heard = time.monotonic()
                 yield now
             job = now
             if job.is_settled or (left := end - time.monotonic()) <= 0:
                 return
-            rang = await rings(bell, min(CHECK_SECONDS, left))
+            rang = await rings(bell, min(CHECK_SECONDS, report_seconds, left))
 
     async def wait(self, job: Job, seconds: float) -> Job:
         """Return the job once it is settled or time is up."""
@@ -220,7 +224,7 @@ class Studio:
     async def _revived(self, job: Job) -> Job:
         """Fetch a paid file again where there is none, free of charge; leave everything else as it is."""
         if job.account != self.settings.account:
-            return job
+            return replace(job, note=FOREIGN) if job.is_active else job
         gone = job.state is State.COMPLETED and job.video is not None and not job.video.path.exists()
         return await self.watcher.retake(job) if gone or job.can_be_fetched else job
 
@@ -237,6 +241,8 @@ class Studio:
             raise UpstreamError(_cannot_say(handle, error), said=error.said, status=error.status) from error
         if generation.word == "unknown" and not generation.id:
             raise UnknownGeneration(f"Upstream does not know {handle!r}. list_videos shows what there is.")
+        if (lost := await self._only_order_of_unknown_outcome()) is not None:
+            return await self._found_again(lost, handle, generation)
         job = Job(
             id=new_job_id(),
             account=self.settings.account,
@@ -253,6 +259,19 @@ class Studio:
             self.watcher.watch(adopted)
             await self.watcher.announce(adopted)
         return adopted
+
+    async def _only_order_of_unknown_outcome(self) -> Job | None:
+        lost = [job for job in await self.store.page([State.UNKNOWN], 100) if job.account == self.settings.account]
+        return lost[0] if len(lost) == 1 else None
+
+    async def _found_again(self, lost: Job, handle: str, generation: Generation) -> Job:
+        """Take an id that nobody here ordered for the one order whose answer never came."""
+        warning = f"This id was taken for the order of {lost.created_at:%Y-%m-%d %H:%M} UTC, whose answer never came."
+        job = replace(lost.accepted(handle, cost_usd=generation.cost_usd), warnings=(*lost.warnings, warning))
+        await self.store.accept(job, owner=self.watcher.owner, lease=self.watcher.pace.lease)
+        self.watcher.watch(job)
+        await self.watcher.announce(job)
+        return job
 
     def _fingerprint(self, request: VideoRequest) -> str:
         return request.fingerprint(self.settings.model, self.settings.account)

@@ -9,6 +9,7 @@ import anyio
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
 from pydantic import Field
+from starlette.requests import Request
 
 from veo_mcp import results, wording
 from veo_mcp.answers import answer, task_answer, wants_task
@@ -31,10 +32,12 @@ from veo_mcp.ordering import Confirmed, Ordered, StudioContext, require, studio_
 from veo_mcp.progress import Progress
 from veo_mcp.results import VideoList, VideoResult
 from veo_mcp.schemas import of_arguments, of_results, outline
-from veo_mcp.studio import Studio
 
 SEND_SECONDS = 45.0
 """The longest that `create_video` waits for the paid call's answer: hosts end calls at 60 seconds."""
+
+LISTENING_SECONDS = 0.8
+"""How often a call over HTTP looks whether somebody still listens."""
 
 NewVariant = Annotated[bool, Field(description="Pay for another take of an identical request")]
 GenerationId = Annotated[Text, Field(max_length=512, description="From create_video or list_videos")]
@@ -63,7 +66,7 @@ async def create_video(
     studio = studio_of(ctx)
     order = await studio.submit(request, new_variant=new_variant)
     job = await studio.wait_until_sent(order.job, SEND_SECONDS)
-    return await _handed_over(studio, job, reused=order.reused)
+    return await _handed_over(ctx, job, reused=order.reused)
 
 
 async def get_video_status(
@@ -75,7 +78,7 @@ async def get_video_status(
     studio = studio_of(ctx)
     job = await studio.look_up(generation_id)
     job = await (_waited(ctx, job, wait_seconds) if wait_seconds else studio.refresh(job))
-    return await _handed_over(studio, job, waited=wait_seconds > 0)
+    return await _handed_over(ctx, job, waited=wait_seconds > 0)
 
 
 async def generate_and_wait(
@@ -104,7 +107,7 @@ async def generate_and_wait(
     if not order.job.is_settled and wants_task(ctx):
         return task_answer(studio, order.job, reused=order.reused)
     job = await _waited(ctx, order.job, _wait_seconds(ctx, max_wait_seconds))
-    return await _handed_over(studio, job, reused=order.reused, waited=True)
+    return await _handed_over(ctx, job, reused=order.reused, waited=True)
 
 
 async def list_videos(
@@ -159,18 +162,29 @@ async def _waited(ctx: StudioContext, job: Job, seconds: float) -> Job:
     studio = studio_of(ctx)
     usual = await studio.usual_seconds(job)
     progress = Progress(ctx.report_progress, usual)
-    async for latest in studio.follow(job, seconds):
+    async for latest in studio.follow(job, seconds, report_seconds=LISTENING_SECONDS if ctx.headers else None):
         job, now = latest, studio.clock()
+        if await _has_left(ctx):
+            break
         message = wording.progress_message(job, usual, now)
         tell = progress.done if job.state is State.COMPLETED else progress.so_far
         await tell(job.elapsed_seconds(now), message)
     return job
 
 
-async def _handed_over(studio: Studio, job: Job, *, reused: bool = False, waited: bool = False) -> CallToolResult:
+async def _handed_over(ctx: StudioContext, job: Job, *, reused: bool = False, waited: bool = False) -> CallToolResult:
+    """Answer; an outcome counts as delivered only where somebody still listens."""
+    studio = studio_of(ctx)
     handed = answer(studio, job, reused=reused, waited=waited)
-    studio.deliver(job)
+    if not await _has_left(ctx):
+        studio.deliver(job)
     return handed
+
+
+async def _has_left(ctx: StudioContext) -> bool:
+    """Say whether the connection is gone: over HTTP the SDK does not cancel calls of the older era by itself."""
+    request: Request | None = ctx.request_context.request
+    return request is not None and await request.is_disconnected()
 
 
 _ORDERS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)

@@ -35,6 +35,7 @@ BAD_FILE_ATTEMPTS = 3
 NO_LINK_POLLS = 5
 DOUBTFUL_POLLS = 2
 LONGEST_PAUSE_SECONDS = 60.0
+CRASHES = 6
 
 
 Listener = Callable[[Job], Awaitable[None]]
@@ -145,6 +146,8 @@ class Watcher:
                 last = began
             except LedgerError as error:
                 logger.warning("%s", error)
+            except Exception:
+                logger.exception("a heartbeat failed")
             await anyio.sleep(self.pace.beat)
 
     async def _take_over(self) -> None:
@@ -163,6 +166,8 @@ class Watcher:
                     job = stepped
                     life.note(job.state)
                     self.pulse.beat(job.id)
+        except Exception:
+            logger.exception("%s: let go of; it is taken over once its lease has run out", job.id)
         finally:
             self._tending.discard(job.id)
             self.pulse.beat(job.id)
@@ -175,6 +180,10 @@ class Watcher:
         except Exception:
             tries.crashes += 1
             logger.exception("%s: a step failed while %s", job.id, job.state)
+            if tries.crashes >= CRASHES:
+                message = f"The server itself failed {CRASHES} times; its log on stderr has the details. {PAID}"
+                failure = Failure(name="internal_error", message=message, charged="maybe", recoverable=True)
+                return job.failed(failure, at=self.clock())
         await anyio.sleep(min(self.pace.retry * 2**tries.crashes, LONGEST_PAUSE_SECONDS))
         return job
 
@@ -229,10 +238,7 @@ class Watcher:
                 tries.doubts += 1  # an error beside a word that means something else: one bad poll ends nothing
                 return self._still_waiting(job, f"upstream says {generation.word[:40]!r} with an error")
             case "failed":
-                failure = Failure(
-                    name=generation.error_name or "generation_failed", message=_why(generation), charged="no"
-                )
-                return job.failed(failure, at=self.clock())
+                return job.failed(_failure(generation), at=self.clock())
             case "succeeded" if generation.url:
                 return job.generated(generation.url)
             case "succeeded":
@@ -291,6 +297,12 @@ def _trouble(error: UpstreamError) -> str:
     return str(error)
 
 
-def _why(generation: Generation) -> str:
-    said = generation.error_message or generation.word or "no reason given"
-    return f"The generation failed.{as_said(said)} Failed generations are not charged."
+def _failure(generation: Generation) -> Failure:
+    """Say what is known of the money: nothing where the word means something else, or that a result has expired."""
+    said = as_said(generation.error_message or generation.word or "no reason given")
+    name = generation.error_name or "generation_failed"
+    if generation.word.lower() in FAILURE_WORDS - {"expired"}:
+        message = f"The generation failed.{said} Failed generations are not charged."
+        return Failure(name=name, message=message, charged="no")
+    message = f"The generation seems to have failed.{said} Whether it is charged is not known. {PAID}"
+    return Failure(name=name, message=message, charged="maybe", recoverable=True)

@@ -49,7 +49,7 @@ ENDINGS = {
     "content-policy": Ends(State.FAILED, "content_policy_violation", "no", POLICY),
     "error-detail": Ends(State.FAILED, "generation_failed", "no", POLICY),
     "error-string": Ends(State.FAILED, "generation_failed", "no", POLICY),
-    "unknown-error": Ends(State.FAILED, "NotFoundError", "no", "Generation is gone"),
+    "unknown-error": Ends(State.FAILED, "NotFoundError", "maybe", "Generation is gone"),
     "cancelled": Ends(State.FAILED, "generation_failed", "no", "cancelled"),
     "stuck": Ends(State.OVERDUE),
     "slow": FILE,

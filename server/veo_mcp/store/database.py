@@ -141,6 +141,7 @@ class Database:
         self._faults = (psycopg.Error, OSError)
         connection = psycopg.connect(self.address, autocommit=True, connect_timeout=int(BUSY_SECONDS))
         connection.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
+        connection.execute(f"SET statement_timeout = {int(BUSY_SECONDS * 2000)}")
         return connection
 
     def _migrate(self, execute: Execute) -> None:

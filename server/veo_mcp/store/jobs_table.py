@@ -11,7 +11,7 @@ from veo_mcp.store.rows import COLUMNS, from_row, to_row
 
 _IN_FLIGHT = "state IN ({})".format(", ".join(f"'{state}'" for state in sorted(ACTIVE)))
 _SPENT = f"""SELECT COALESCE(SUM(COALESCE(cost_usd, estimate_usd, 0)), 0) AS usd FROM jobs
-    WHERE backend = :backend AND (created_at >= :since OR {_IN_FLIGHT})"""
+    WHERE backend = :backend AND (created_at >= :since OR ({_IN_FLIGHT} AND created_at >= :since - {2 * 86_400}))"""
 _INSERT = "INSERT INTO jobs({}, claim, owner, lease_until) VALUES({}, :claim, :owner, NOW + :lease)".format(
     ", ".join(COLUMNS), ", ".join(f":{column}" for column in COLUMNS)
 )
