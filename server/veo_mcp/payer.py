@@ -46,8 +46,8 @@ class Payer:
 
     async def pay(self, job: Job, request: VideoRequest) -> Job:
         """Return the job as the call left it: queued with upstream's id, failed free of charge, or unknown."""
-        began = anyio.current_time()
-        for attempt in range(1000):
+        began, attempt = anyio.current_time(), 0
+        while True:
             try:
                 return await self._send(job, request)
             except (NotSent, Busy) as error:
@@ -57,7 +57,7 @@ class Payer:
                     return job.failed(_not_ordered(error), at=self._clock())
                 await self._say_why(job, f"{error} Trying again in {pause:.0f} s.")
                 await anyio.sleep(pause)
-        raise AssertionError
+                attempt += 1
 
     async def _say_why(self, job: Job, why: str) -> None:
         """Let waiters know; whether they do changes nothing."""

@@ -39,39 +39,36 @@ async def open_studio(
     `transport` stands in for the network; with the sandbox as backend it is the sandbox itself, in this process.
     `watching=False` only reads: jobs under way are left alone.
     """
-    pace = pace or pace_of(settings)
-    owner = secrets.token_hex(8)
-    pulse = Pulse()
     async with AsyncExitStack() as stack:
         transport = transport or (_sandbox(settings) if settings.backend == "sandbox" else None)
         http = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, trust_env=True))
         store = Store(Database(database_address(settings)))
         stack.push_async_callback(store.close)
-        client = _client(settings, http)
-        fetching = Fetching(
-            Artifacts(http, settings.output_dir),
-            settings.home / "previews",
-            owner=owner,
-            clock=clock,
-            pause=pace.retry,
-        )
-        payer = Payer(store, client, owner=owner, lease=pace.lease, clock=clock, pause=pace.retry)
-        watcher = Watcher(
-            store=store, client=client, payer=payer, fetching=fetching, pulse=pulse, account=settings.account,
-            owner=owner, pace=pace, clock=clock,
-        )  # fmt: skip
-        deliveries = Deliveries(store, clock)
-        stack.push_async_callback(deliveries.close)
-        studio = Studio(
-            settings=settings, store=store, client=client, watcher=watcher, fetching=fetching, deliveries=deliveries,
-            pulse=pulse, clock=clock,
-        )  # fmt: skip
+        studio = _assemble(settings, http, store, clock, pace or pace_of(settings))
+        stack.push_async_callback(studio.deliveries.close)
         if watching:
             tasks = await stack.enter_async_context(anyio.create_task_group())
-            tasks.start_soon(deliveries.run)
-            await tasks.start(watcher.run)
+            tasks.start_soon(studio.deliveries.run)
+            await tasks.start(studio.watcher.run)
             stack.callback(tasks.cancel_scope.cancel)
         yield studio
+
+
+def _assemble(
+    settings: Settings, http: httpx2.AsyncClient, store: Store, clock: Callable[[], datetime], pace: Pace
+) -> Studio:
+    owner, pulse, client = secrets.token_hex(8), Pulse(), _client(settings, http)
+    artifacts, previews = Artifacts(http, settings.output_dir), settings.home / "previews"
+    fetching = Fetching(artifacts, previews, owner=owner, clock=clock, pause=pace.retry)
+    payer = Payer(store, client, owner=owner, lease=pace.lease, clock=clock, pause=pace.retry)
+    watcher = Watcher(
+        store=store, client=client, payer=payer, fetching=fetching, pulse=pulse, account=settings.account,
+        owner=owner, pace=pace, clock=clock,
+    )  # fmt: skip
+    return Studio(
+        settings=settings, store=store, client=client, watcher=watcher, fetching=fetching,
+        deliveries=Deliveries(store, clock), pulse=pulse, clock=clock,
+    )  # fmt: skip
 
 
 @asynccontextmanager
