@@ -85,7 +85,7 @@ async def test_a_full_disk_delays_a_paid_video_and_loses_nothing(scene: Scene, s
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, full)
         video = await server.make(PROMPT)
         if video.error is not None:
-            assert "it is paid and kept" in video.error.message
+            assert "is then saved free of charge" in video.error.message
             video = await server.status(video.generation_id, wait_seconds=30)
         assert video.status == "completed"
         assert (await scene.prove(server)).saved == 1
