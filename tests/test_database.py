@@ -146,6 +146,15 @@ async def test_a_postgres_that_hangs_up_is_an_error_once(address: str) -> None:
     await ledger.close()
 
 
+@pytest.mark.skipif(not SERVER, reason=NO_SERVER)
+@pytest.mark.parametrize("address", ["postgres"], indirect=True)
+async def test_a_postgres_without_an_encoding_gives_text_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
+    assert await store.get("any") is None
+    job = await insert(store, a_job(1))
+    assert await kept(store, job) == job
+
+
 @pytest.mark.parametrize(
     "address", ["postgresql://me:hunter2@127.0.0.1:9/jobs", "postgresql://me:hunter2@127.0.0.1:port/jobs"]
 )

@@ -139,7 +139,12 @@ class Database:
         except ImportError as error:
             raise LedgerError("VEO_MCP_DATABASE_URL needs the extra: pip install 'veo-mcp[postgres]'.") from error
         self._faults = (psycopg.Error, OSError)
-        connection = psycopg.connect(self.address, autocommit=True, connect_timeout=int(BUSY_SECONDS))
+        connection = psycopg.connect(
+            self.address,
+            autocommit=True,
+            client_encoding="utf8",  # a server without an encoding of its own would have text come as bytes
+            connect_timeout=int(BUSY_SECONDS),
+        )
         connection.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
         connection.execute(f"SET statement_timeout = {int(BUSY_SECONDS * 2000)}")
         return connection
