@@ -65,6 +65,13 @@ def test_a_second_place_stands_behind_the_first() -> None:
     assert (shown.scene.name, names(shown.behind)) == ("ocean", ["mountain"])
 
 
+def test_the_place_in_front_has_room_for_who_is_named() -> None:
+    shown = directed("A lighthouse on a cliff above a stormy ocean, waves, sea spray, boats in the distance")
+    assert (shown.scene.name, names(shown.subjects)) == ("beach", ["lighthouse", "sailboat"])
+    indoors = directed("A cat in a kitchen watches birds in the garden")
+    assert (indoors.scene.name, names(indoors.subjects)) == ("kitchen", ["cat"])
+
+
 def test_words_inside_other_words_name_nothing() -> None:
     assert directed("A seasoned carpenter scarred by brain fog-free training").scene.name == "lights"
 

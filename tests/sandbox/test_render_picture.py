@@ -74,6 +74,11 @@ def test_film_noir_has_no_colours() -> None:
         assert bool(np.abs(chroma.astype(int) - 128).max() > 8) is coloured
 
 
+def test_a_meadow_in_the_snow_is_white() -> None:
+    summer, winter = (drawn(small(f"A meadow{when}, noon"), 12)[-1][500:640] for when in ("", " in winter"))
+    assert winter.mean() > 150 > summer.mean()
+
+
 def test_the_title_card_is_written_large() -> None:
     shown = drawn(small("An elderly potter shapes a bowl"), 20)[-1]
     assert (shown[300:420, 30:800] > 225).sum() > 4000

@@ -103,13 +103,16 @@ def _wanted(parts: Iterable[P], text: str, unwanted: str, signs: frozenset[str] 
 
 
 def _places(text: str, unwanted: str) -> list[Scene]:
-    """The scenes that the text names, the one in front first; never none."""
+    """The scenes that the text names, the one in front first: outdoors the one with room for most of the cast."""
     allowed = [scene for scene in scenes() if not names(scene.words, unwanted)]
     counts = {scene.name: count(scene.words, text) + count(scene.hints, text) for scene in allowed}
     found = [scene for scene in allowed if counts[scene.name]]
-    homes = {part.home for part in (*_wanted(subjects(), text, unwanted), *_wanted(weathers(), text, unwanted))}
+    cast = _wanted(subjects(), text, unwanted)
+    homes = {part.home for part in (*cast, *_wanted(weathers(), text, unwanted))}
     found = found or [scene for scene in allowed if scene.name in homes]
     ranked = sorted(found, key=lambda scene: (-counts[scene.name], -scene.rank))
+    if ranked and not ranked[0].closed:
+        ranked.sort(key=lambda scene: 0 if scene.closed else -sum(one.place in scene.offers for one in cast))
     return ranked or [scene for scene in scenes() if scene.name == _NOWHERE]
 
 

@@ -4,7 +4,7 @@ from functools import partial
 from veo_mcp.sandbox.render.desk import Desk
 from veo_mcp.sandbox.render.layers import Depth, Layers
 from veo_mcp.sandbox.render.outlines import crowns, grass, hills
-from veo_mcp.sandbox.render.palette import Colour, Mood
+from veo_mcp.sandbox.render.palette import MOONLIT_SNOW, SNOW, Colour, Mood
 from veo_mcp.sandbox.render.part import Place, Scene
 from veo_mcp.sandbox.render.picture import Floats
 from veo_mcp.sandbox.render.shot import FPS
@@ -27,8 +27,8 @@ def layers(stage: Stage) -> Layers:
             lambda width: crowns(dice, width, stage.unit * 0.07),
             base=stage.horizon + 0.06,
             rise=0.06,
-            top=_green(stage, 0.5).times(0.8),
-            bottom=_green(stage, 0.5),
+            top=_turf(stage, 0.5).times(0.8),
+            bottom=_turf(stage, 0.5),
             pan=0.7,
         ),
     )
@@ -42,21 +42,25 @@ def layers(stage: Stage) -> Layers:
             lambda width: grass(blades, width, stage.unit * 0.009),
             base=stage.floor + 0.03,
             rise=0.09,
-            top=_green(stage, 0).times(0.8),
-            bottom=_green(stage, 0).times(0.3),
+            top=_turf(stage, 0).times(0.8),
+            bottom=_turf(stage, 0).times(0.3),
             pan=_NEAR_PAN,
         ),
     )
-    yield from _flowers(stage)
+    if not stage.has("snow"):
+        yield from _flowers(stage)
 
 
-def _green(stage: Stage, distance: float) -> Colour:
+def _turf(stage: Stage, distance: float) -> Colour:
+    if stage.has("snow"):
+        snow = MOONLIT_SNOW if stage.is_dark else SNOW
+        return snow.toward(stage.palette.ground, 0.2).toward(stage.palette.horizon, distance / 2)
     lit = 0.12 if stage.is_dark else 0.45 if stage.mood is Mood.SUNSET else 0.85
     return stage.palette.ground.toward(_GREEN, lit).toward(stage.palette.horizon, distance)
 
 
 def _hill(stage: Stage, name: str, *, base: float, rise: float, distance: float, pan: float) -> Strip:
-    dice, colour = stage.dice(name), _green(stage, distance)
+    dice, colour = stage.dice(name), _turf(stage, distance)
     return land(
         stage,
         lambda width: hills(dice, width, cells=2.5),
@@ -70,7 +74,7 @@ def _hill(stage: Stage, name: str, *, base: float, rise: float, distance: float,
 
 def _flowers(stage: Stage) -> Layers:
     dice = stage.dice("flowers")
-    stem = _green(stage, 0).times(0.5)
+    stem = _turf(stage, 0).times(0.5)
     for _ in range(34):
         size = stage.unit * dice.uniform(0.05, 0.11)
         petal = _PETALS[int(dice.integers(len(_PETALS)))].toward(stage.palette.ground, 0.55 if stage.is_dark else 0.12)
