@@ -17,6 +17,9 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
+from veo_mcp.media.boxes import Damaged
+from veo_mcp.media.header import read_header
+
 RATE = 48_000
 Picture = Literal["moving", "still", "black"]
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl"}
@@ -90,6 +93,14 @@ def _add_tone(container: OutputContainer, track: AudioStream, amplitude: float, 
     frame = av.AudioFrame.from_ndarray(np.stack([wave, wave]), "fltp", "stereo")
     frame.sample_rate, frame.pts, frame.time_base = RATE, index * samples, Fraction(1, RATE)
     container.mux(track.encode(frame))
+
+
+def header_says(path: Path) -> str | None:
+    """Say what the header tells to be wrong, before anything is decoded."""
+    try:
+        return read_header(path).cut
+    except Damaged as damage:
+        return str(damage)
 
 
 def box(kind: bytes, payload: bytes) -> bytes:

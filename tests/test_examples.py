@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from veo_mcp import media
+from media_files import header_says
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -23,4 +23,4 @@ def test_an_example_makes_a_video_on_the_sandbox(name: str, tmp_path: Path) -> N
     assert ran.returncode == 0, ran.stderr
     video = Path(ran.stdout.strip())
     assert video.is_relative_to(tmp_path / "videos")
-    assert media.check_container(video) is None
+    assert header_says(video) is None

@@ -8,7 +8,7 @@ from veo_mcp.jobs import ACTIVE, MOVES, SETTLED, Artifact, IllegalMove, State, n
 
 ARTIFACT = Artifact(
     path=Path("/videos/a.mp4"), size_bytes=1, sha256="00", duration_seconds=8.0, width=1920, height=1080, fps=24.0,
-    has_audio=True, loudness_lufs=-18.0, sound="−18 LUFS",
+    has_audio=True, loudness_lufs=-18.0,
 )  # fmt: skip
 
 

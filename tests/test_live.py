@@ -83,7 +83,5 @@ async def test_one_clip_is_ordered_watched_and_saved(tmp_path: Path) -> None:
     inspection = await media.inspect(kept.path)
     assert inspection.facts is not None
     print(f"the file: {inspection.facts}")
-    for difference in media.differences(
-        inspection.facts, duration=4, resolution="720p", aspect_ratio=None, generate_audio=False
-    ):
+    for difference in media.differences(inspection.facts, request):
         print(f"DIFFERS the file: {difference}")

@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 import pytest
 
-from media_files import box, edit, external, overwrite, sound_only, video
-from veo_mcp.media import check_container, inspect
+from media_files import box, edit, external, header_says, overwrite, sound_only, video
+from veo_mcp.media import inspect
 from veo_mcp.media.decode import decode
 from veo_mcp.media.look import look
 
@@ -112,7 +112,7 @@ async def test_a_file_whose_header_is_wrong_never_reaches_a_decoder(name: str, t
     path = tmp_path / "video.mp4"
     path.write_bytes(make())
     (tmp_path / "victim.mp4").write_bytes(video())
-    assert check_container(path) == sentence
+    assert header_says(path) == sentence
     inspection = await inspect(path, into=tmp_path / "pictures")
     assert (inspection.damage, inspection.facts, inspection.sheet) == (sentence, None, None)
     assert not (tmp_path / "pictures").exists()
@@ -121,7 +121,7 @@ async def test_a_file_whose_header_is_wrong_never_reaches_a_decoder(name: str, t
 async def test_a_file_cut_in_its_media_says_how_many_frames_are_left_and_shows_them(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     path.write_bytes(torn(video(), 0.5))
-    said = check_container(path)
+    said = header_says(path)
     assert said is not None
     assert said.startswith("the file is cut short: ")
     inspection = await inspect(path, into=tmp_path)
@@ -138,7 +138,7 @@ async def test_a_cut_is_seen_though_the_last_part_claims_to_reach_to_the_end(tmp
     start = data.index(b"mdat") - 4
     path = tmp_path / "video.mp4"
     path.write_bytes(data[:start] + bytes(4) + data[start + 4 :])
-    assert "cut short" in (check_container(path) or "")
+    assert "cut short" in (header_says(path) or "")
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ async def test_a_cut_is_seen_though_the_last_part_claims_to_reach_to_the_end(tmp
 def test_an_index_of_more_than_the_file_holds_means_that_it_was_cut(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     path.write_bytes(data)
-    assert (check_container(path) or "").startswith("the file is cut short: ")
+    assert (header_says(path) or "").startswith("the file is cut short: ")
 
 
 async def test_flipped_bits_are_reported_as_damage(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     path.write_bytes(flipped(video(sound=None), 12))
-    assert check_container(path) is None
+    assert header_says(path) is None
     inspection = await inspect(path)
     assert inspection.facts is not None
     assert inspection.facts.decode_errors > 0
@@ -177,7 +177,7 @@ async def test_media_of_zeros_is_reported_as_damage(tmp_path: Path) -> None:
 async def test_a_header_that_hides_a_larger_picture_does_not_get_it_decoded(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     path.write_bytes(resized_and_tracked(video(size=(4352, 2448), frames=3, sound=None), 1280, 720))
-    assert check_container(path) is None
+    assert header_says(path) is None
     inspection = await inspect(path)
     assert inspection.facts is None
     assert inspection.damage == "the file is damaged: its index is whole, but no frame could be decoded"
@@ -264,7 +264,7 @@ async def test_an_index_that_points_outside_any_file_is_damage(right: int, tmp_p
         return edit(fragment, b"traf", lambda part: edit(part, b"tfhd", far)) if next(seen) >= right else fragment
 
     path.write_bytes(edit(video(frames=240, movflags="frag_keyframe+empty_moov"), b"moof", misplace))
-    assert check_container(path) is None
+    assert header_says(path) is None
     assert ((await inspect(path)).damage or "").startswith("the file is damaged: ")
 
 

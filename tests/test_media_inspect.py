@@ -5,9 +5,9 @@ import anyio
 import pytest
 from PIL import Image
 
-from media_files import video
+from media_files import header_says, video
 from veo_mcp.errors import BadFile
-from veo_mcp.media import Facts, Inspection, check_container, gif, inspect
+from veo_mcp.media import Facts, Inspection, gif, inspect
 
 
 def saved(folder: Path, data: bytes) -> Path:
@@ -35,7 +35,6 @@ async def test_a_sound_video_is_measured_whole(tmp_path: Path) -> None:
         audio_codec="aac",
         has_audio=True,
         loudness_lufs=None,
-        is_silent=False,
         dark_share=0.0,
         frozen_share=0.0,
         declared_frames=48,
@@ -65,7 +64,7 @@ async def test_black_and_frozen_frames_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("movflags", ["+faststart", "", "frag_keyframe+empty_moov", "frag_keyframe+default_base_moof"])
 async def test_every_layout_of_an_mp4_is_read(tmp_path: Path, movflags: str) -> None:
     path = saved(tmp_path, video(movflags=movflags))
-    assert check_container(path) is None
+    assert header_says(path) is None
     inspection = await inspect(path)
     assert inspection.damage is None
     assert inspection.facts is not None

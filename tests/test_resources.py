@@ -65,7 +65,7 @@ def a_finished_job(number: int, path: Path, **changes: Any) -> Job:
         "generation_id": f"gen-{number}",
         "video": Artifact(
             path=path, size_bytes=7, sha256="00", duration_seconds=8, width=1280, height=720, fps=24, has_audio=True,
-            loudness_lufs=-18.0, sound="−18 LUFS",
+            loudness_lufs=-18.0,
         ),
     }  # fmt: skip
     return a_job(number, **(usual | changes))

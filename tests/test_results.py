@@ -56,7 +56,8 @@ def test_sound_is_told_as_it_was_measured() -> None:
     assert video is not None
     assert "sound at −18 LUFS" in facts(video)
     assert "no sound track" in facts(video.model_copy(update={"has_audio": False}))
-    assert "sound" not in facts(video.model_copy(update={"loudness_lufs": None}))
+    assert "a silent sound track" in facts(video.model_copy(update={"loudness_lufs": -70.0}))
+    assert "sound of unknown loudness" in facts(video.model_copy(update={"loudness_lufs": None}))
 
 
 def test_an_estimate_is_said_to_be_one() -> None:

@@ -176,6 +176,19 @@ async def test_cancelling_an_ended_task_changes_nothing(place: Place, reach: Rea
         assert await ask(client, "tasks/get", task["taskId"]) == done
 
 
+async def test_only_reading_an_ended_task_delivers_its_video(place: Place, reach: Reach) -> None:
+    async with connected(place, reach) as client:
+        task = await order(client, PROMPT)
+        assert place.studio is not None
+        (job,) = (await place.studio.page()).jobs
+        await _in_state(place, job.id, "completed")
+        await ask(client, "tasks/cancel", task["taskId"])
+        await ask(client, "tasks/update", task["taskId"], inputResponses={})
+        again = fields_of(await client.call_tool("generate_and_wait", {"prompt": PROMPT}))
+    assert (again["status"], again["reused"]) == ("completed", True)
+    assert len(place.upstream.posts) == 1
+
+
 async def test_a_failed_generation_completes_its_task_with_an_error(place: Place, reach: Reach) -> None:
     place.upstream.polls = [status("error", error={"name": "content_policy", "message": "Not allowed."})]
     async with connected(place, reach) as client:

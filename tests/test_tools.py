@@ -69,7 +69,7 @@ async def test_a_finished_video_is_told_in_text_as_a_link_and_in_fields(place: P
         "cost_usd": 1.56,
         "cost_is_estimate": False,
         "reused": False,
-        "warnings": ["Asked for 8 s, got 1.00 s."],
+        "warnings": ["Asked for 8 s, got 1.00 s.", "Asked for 1080p, got 160x90."],
         "next_step": fields["next_step"],
     }
     assert path.read_bytes() == clip()

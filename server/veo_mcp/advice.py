@@ -8,6 +8,11 @@ POLL_AGAIN_SECONDS = 50
 ONLY_THE_PERSON = frozenset({"unauthorized", "out_of_credits", "key_limit", "not_verified", "forbidden"})
 PASSING = frozenset({"rate_limited", "unavailable", "unreachable", "interrupted"})
 
+TELL_OF_FOREIGN = (
+    "Do not order it again and do not poll: tell the user to start veo-mcp with the key or backend that it was ordered"
+    " with; that brings the video home."
+)
+
 
 def status_call(job: Job) -> str:
     """Return the call that asks after the job."""
@@ -34,7 +39,8 @@ def _after_failure(job: Job) -> str:
     name = job.failure.name if job.failure else ""
     if job.can_be_fetched:
         when = "Once that is mended" if name == "not_saved" else "In a minute"
-        return f"Do not order it again: it is paid. {when}, {status_call(job)}; if it fails again, tell the user."
+        paid = "it is paid" if job.failure and job.failure.charged == "yes" else "it may be paid for"
+        return f"Do not order it again: {paid}. {when}, {status_call(job)}; if it fails again, tell the user."
     if name in ONLY_THE_PERSON:
         return "Tell the user: only they can mend this. Do not call again before."
     if name in PASSING:

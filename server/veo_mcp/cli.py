@@ -1,7 +1,7 @@
 """The command `veo-mcp`. Without a subcommand it serves MCP on stdio."""
 
+import asyncio
 import gc
-import json
 import logging
 import os
 import signal
@@ -21,9 +21,13 @@ from veo_mcp.results import Status
 from veo_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from veo_mcp.results import VideoResult
     from veo_mcp.server import VeoServer
 
 IDS_MAY_BEGIN_WITH_A_DASH: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+LISTENERS_SECONDS = 2
+"""How long a server over HTTP that is told to end waits for calls and streams to end by themselves."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -93,7 +97,7 @@ def serve(*, http: bool, host: str, port: int) -> None:
     click.echo(f"MCP at http://{host}:{port}/mcp", err=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_well)
-    anyio.run(partial(_build(settings).run_streamable_http_async, host=host, port=port))
+    anyio.run(_serve_http, settings, host, port)
 
 
 def _end_well(_: int, __: object) -> None:
@@ -114,6 +118,23 @@ def _build(settings: Settings, **wiring: Any) -> "VeoServer":
     finally:
         gc.freeze()
         gc.enable()
+
+
+async def _serve_http(settings: Settings, host: str, port: int) -> None:
+    """Serve as the SDK does, but end although somebody still listens: a stream of changes has no end of its own."""
+    import uvicorn
+
+    app = _build(settings).streamable_http_app(host=host)
+    server = uvicorn.Server(
+        uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=LISTENERS_SECONDS)
+    )
+    logging.getLogger("uvicorn.error").addFilter(_is_no_hang_up)
+    await server.serve()
+
+
+def _is_no_hang_up(record: logging.LogRecord) -> bool:
+    """Leave out of the log the calls that were cut because the server ends."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 async def _serve_stdio(settings: Settings) -> None:
@@ -256,14 +277,14 @@ def doctor(*, online: bool) -> None:
     sys.exit(0 if all(finding.ok for finding in findings) else 1)
 
 
-def _finish(result: Any, *, as_json: bool) -> None:
+def _finish(result: "VideoResult", *, as_json: bool) -> None:
     """Print the path or the whole result on stdout, everything else on stderr; exit 0 only with a video."""
     from veo_mcp import commands
 
     if as_json:
-        click.echo(json.dumps(result.model_dump(mode="json"), indent=2, ensure_ascii=False))
-    elif result.video is not None:
-        click.echo(result.video.path)
-    if not as_json:
+        click.echo(result.model_dump_json(indent=2))
+    else:
+        if result.video is not None:
+            click.echo(result.video.path)
         click.echo(commands.report(result), err=True)
     sys.exit({"completed": 0, "failed": 1, "unknown": 1}.get(result.status, 3))

@@ -16,7 +16,7 @@ from veo_mcp.api import VideoRequest
 from veo_mcp.errors import InvalidRequest, NotConfirmed
 from veo_mcp.jobs import Job, State
 from veo_mcp.refusals import explain
-from veo_mcp.results import VideoList, VideoResult
+from veo_mcp.results import VideoFile, VideoList, VideoResult
 from veo_mcp.settings import Settings
 from veo_mcp.studio import Studio
 from veo_mcp.wiring import open_studio
@@ -76,7 +76,7 @@ async def status(settings: Settings, generation_id: str, wait_seconds: float) ->
         job = await studio.look_up(generation_id)
         job = await (_with_bar(studio, job, wait_seconds) if wait_seconds else studio.refresh(job))
         studio.deliver(job)
-        return results.video_result(job, now=studio.clock(), waited=wait_seconds > 0)
+        return results.video_result(job, now=studio.clock(), waited=wait_seconds > 0, ours=studio.owns(job))
 
 
 async def page(settings: Settings, status: str | None, limit: int, cursor: str | None) -> VideoList:
@@ -94,7 +94,7 @@ async def show(settings: Settings, generation_id: str, pictures: Pictures) -> st
     async with open_studio(settings, watching=False) as studio:
         job = await studio.known(generation_id)
         result = results.video_result(job, now=studio.clock())
-        if result.video is None or job.video is None:
+        if job.file is None or result.video is None:
             raise InvalidRequest(f"There is nothing to show yet. {wording.summary(result)}")
         for made, target in (
             (await studio.sheet(job), pictures.sheet),
@@ -105,18 +105,14 @@ async def show(settings: Settings, generation_id: str, pictures: Pictures) -> st
                 shutil.copyfile(made, target)
         if pictures.gif is not None:
             _writable(pictures.gif)
-            await media.gif(job.video.path, pictures.gif)
-        return "\n".join(_facts(job, result))
+            await media.gif(job.file.path, pictures.gif)
+        return "\n".join(_facts(result.video, result))
 
 
-def _facts(job: Job, result: VideoResult) -> list[str]:
-    video = result.video
-    if video is None or job.video is None:
-        return []
+def _facts(video: VideoFile, result: VideoResult) -> list[str]:
     return [
         video.path,
         wording.facts(video),
-        f"sound: {job.video.sound}",
         f"sha256: {video.sha256}",
         f"prompt: {result.prompt or 'not known'}",
         f"cost: {wording.cost(result)}",

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -40,9 +39,8 @@ async def examine(environ: Mapping[str, str], *, online: bool = False) -> list[F
 
 
 def _versions() -> Iterator[Finding]:
-    python_ok = sys.version_info >= (3, 11)
     said = f"veo-mcp {__version__}, Python {platform.python_version()}, {platform.system()}"
-    yield Finding(ok=python_ok, what="program", said=said if python_ok else f"{said}: Python 3.11 or newer is needed")
+    yield Finding(ok=True, what="program", said=said)
     try:
         parts = ", ".join(f"{name} {version(name)}" for name in ("mcp", "httpx2", "av", "pydantic"))
         yield Finding(ok=True, what="packages", said=parts)
@@ -72,7 +70,7 @@ def _address(settings: Settings) -> Finding:
 
 
 def _folder(what: str, folder: Path, setting: str) -> Finding:
-    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    nearest = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))  # noqa: PTH110 - Path.exists raises where a folder may not be searched
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         return Finding(ok=True, what=what, said=f"{folder}{'' if nearest == folder else ' (made at first use)'}")
     return Finding(ok=False, what=what, said=f"{folder} cannot be written: mend {nearest} or set {setting}")
@@ -81,7 +79,7 @@ def _folder(what: str, folder: Path, setting: str) -> Finding:
 async def _ledger(settings: Settings) -> Finding:
     address = database_address(settings)
     shown = "VEO_MCP_DATABASE_URL" if settings.database_url else str(address)
-    if isinstance(address, Path) and not address.exists():
+    if isinstance(address, Path) and not os.path.exists(address):  # noqa: ASYNC240, PTH110
         return Finding(ok=True, what="ledger", said=f"{shown} (made at first use)")
     store = Store(Database(address))
     try:

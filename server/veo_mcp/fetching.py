@@ -1,9 +1,12 @@
 """Brings a generated video home: download, look inside, keep."""
 
 import logging
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+
+import anyio.to_thread
 
 from veo_mcp import media
 from veo_mcp.artifacts import Artifacts, Fetched
@@ -13,6 +16,7 @@ from veo_mcp.jobs import Artifact, Failure, Job
 logger = logging.getLogger(__name__)
 
 PAID = "The video is paid and upstream may still have it: get_video_status tries again, free of charge."
+PERHAPS_PAID = "It may have been charged, and upstream may have it: get_video_status asks again, free of charge."
 
 
 class Fetching:
@@ -42,8 +46,6 @@ class Fetching:
         name = job.file_name()
         try:
             part = await self._artifacts.download(job.url or "", name, owner=self._owner, pause=self._pause)
-            if damage := media.check_container(part):
-                return await self._damaged(job, part, damage)
             inspection = await media.inspect(part, into=self.previews_of(job))
             if inspection.facts is None or inspection.damage:
                 return await self._damaged(job, part, inspection.damage or "it could not be inspected")
@@ -56,7 +58,8 @@ class Fetching:
             await self._artifacts.discard(name, owner=self._owner)
         logger.info("%s: saved, %d bytes", job.id, fetched.size_bytes)  # the name holds words of the prompt
         facts = inspection.facts
-        return job.ready(_artifact(fetched, facts), warnings=_warnings(job, facts), at=self._clock())
+        warnings = tuple(media.differences(facts, job.request))
+        return job.ready(_artifact(fetched, facts), warnings=warnings, at=self._clock())
 
     async def picture(self, job: Job, name: str) -> Path | None:
         """Return `sheet.jpg` or `preview.webp` of a completed job's file; made anew only where it is gone.
@@ -65,16 +68,20 @@ class Fetching:
             NotSaved: the video's file is gone.
         """
         picture = self.previews_of(job) / name
-        path = job.video.path if job.video else None
-        if path is None or not path.exists():
+        path = job.file.path if job.file else None
+        if path is None or not await self.is_there(path):
             raise NotSaved(f"The file {path} is gone. get_video_status fetches it again while upstream has it.")
-        if not picture.exists():
+        if not await self.is_there(picture):
             await media.inspect(path, into=self.previews_of(job))
-        return picture if picture.exists() else None
+        return picture if await self.is_there(picture) else None
+
+    async def is_there(self, path: Path) -> bool:
+        """Say whether the file can be seen; one in a folder that may not be searched cannot."""
+        return await anyio.to_thread.run_sync(os.path.exists, path)
 
     async def _damaged(self, job: Job, part: Path, damage: str) -> Job:
         kept = await self._artifacts.keep_damaged(part, job.file_name())
-        message = f"What upstream delivered is not a whole video: {damage}. It is kept as {kept}. {PAID}"
+        message = f"What upstream delivered does not pass for a whole video: {damage}. It is kept as {kept}. {PAID}"
         return job.failed(
             Failure(name="damaged_file", message=message, charged="yes", recoverable=True), at=self._clock()
         )
@@ -97,20 +104,4 @@ def _artifact(fetched: Fetched, facts: media.Facts) -> Artifact:
         fps=facts.fps,
         has_audio=facts.has_audio,
         loudness_lufs=facts.loudness_lufs,
-        sound=media.sound_in_words(facts),
-    )
-
-
-def _warnings(job: Job, facts: media.Facts) -> tuple[str, ...]:
-    if job.request is None:
-        return ()
-    ordered = job.request
-    return tuple(
-        media.differences(
-            facts,
-            duration=ordered.seconds,
-            resolution=ordered.resolution,
-            aspect_ratio=ordered.aspect_ratio,
-            generate_audio=ordered.with_audio,
-        )
     )

@@ -44,15 +44,17 @@ class JobTasks:
             studio.deliver(found.job)
         return task
 
-    async def update(self, ctx: JobContext, task_id: str, responses: Mapping[str, Any]) -> None:
-        """Do nothing: these tasks never ask."""
+    async def update(self, ctx: JobContext, task_id: str, responses: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        """Take no answers: these tasks never ask."""
+        return await ctx.lifespan_context.store.task(task_id) is not None
 
-    async def cancel(self, ctx: JobContext, task_id: str) -> None:
+    async def cancel(self, ctx: JobContext, task_id: str) -> bool:
         """End the waiting; the generation goes on, because it is paid for."""
         studio = ctx.lifespan_context
         found = await studio.store.task(task_id)
         if found is not None and not found.job.is_settled:
             await studio.store.cancel_task(task_id, at=studio.clock())
+        return found is not None
 
 
 async def _task(studio: Studio, found: JobTask) -> Task:

@@ -31,7 +31,7 @@ class State(StrEnum):
 ACTIVE = frozenset({State.SUBMITTING, State.QUEUED, State.GENERATING, State.DOWNLOADING, State.OVERDUE})
 """States in which somebody must be looking after the job."""
 
-SETTLED = frozenset({State.COMPLETED, State.FAILED, State.UNKNOWN})
+SETTLED = frozenset(State) - ACTIVE
 """States in which there is nothing to wait for."""
 
 UPSTREAM = frozenset({State.QUEUED, State.GENERATING, State.OVERDUE})
@@ -42,7 +42,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.QUEUED: _ON_ITS_WAY,
     State.GENERATING: _ON_ITS_WAY,
     State.OVERDUE: _ON_ITS_WAY,
-    State.DOWNLOADING: frozenset({State.DOWNLOADING, State.COMPLETED, State.FAILED, State.OVERDUE}),
+    State.DOWNLOADING: frozenset({State.COMPLETED, State.FAILED}),
     State.COMPLETED: frozenset({State.DOWNLOADING}),
     State.FAILED: frozenset({State.QUEUED, State.DOWNLOADING}),
     State.UNKNOWN: frozenset({State.QUEUED}),
@@ -79,7 +79,6 @@ class Artifact:
     fps: float
     has_audio: bool
     loudness_lufs: float | None
-    sound: str  # in words that were measured: "silent", "−18 LUFS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +133,11 @@ class Job:
         """Upstream has made it, or may have, and we do not hold a good file: asking again is free."""
         return self.generation_id is not None and self.failure is not None and self.failure.recoverable
 
+    @property
+    def file(self) -> Artifact | None:
+        """The checked file, once the job is completed."""
+        return self.video if self.state is State.COMPLETED else None
+
     def elapsed_seconds(self, now: datetime) -> float:
         return max(0.0, ((self.finished_at or now) - self.created_at).total_seconds())
 
@@ -172,8 +176,11 @@ class Job:
         failure = Failure(name="unknown_outcome", message=message, charged="maybe")
         return self.move(State.UNKNOWN, failure=failure, finished_at=at)
 
-    def overdue(self, *, note: str) -> Self:
-        return self.move(State.OVERDUE, note=note)
+    def fetched_again(self) -> Self:
+        """Go back for a paid video that could not be saved, or whose file is gone; the latter was finished before."""
+        state = State.DOWNLOADING if self.url else State.QUEUED
+        finished_at = self.finished_at if self.video else None
+        return self.move(state, failure=None, note="fetching it again", finished_at=finished_at)
 
     def file_name(self) -> str:
         """`2026-11-23-harbour-at-dawn-1a2b3c.mp4`: when, what, and enough of our id to be its own."""

@@ -85,7 +85,8 @@ async def preview(ctx: StudioContext, generation_id: str) -> bytes:
 async def status(ctx: StudioContext, generation_id: str) -> str:
     """Read what get_video_status answers, without asking upstream and without taking delivery."""
     async with _job(ctx, generation_id) as job:
-        return video_result(job, now=studio_of(ctx).clock()).model_dump_json()
+        studio = studio_of(ctx)
+        return video_result(job, now=studio.clock(), ours=studio.owns(job)).model_dump_json()
 
 
 @asynccontextmanager
@@ -105,9 +106,9 @@ async def _job(ctx: StudioContext, generation_id: str) -> AsyncGenerator[Job]:
 
 
 def _finished(job: Job) -> Artifact:
-    if job.state is not State.COMPLETED or job.video is None:
+    if job.file is None:
         raise ResourceNotFoundError(f"There is no file yet, the video is {job.state}. {next_step(job)}")
-    return job.video
+    return job.file
 
 
 def as_they_are(read: Iterable[ReadResourceContents]) -> list[ReadResourceContents]:
@@ -131,7 +132,7 @@ async def _bytes(path: Path) -> bytes:
 
 async def _picture(job: Job, path: Path | None) -> bytes:
     if path is None:
-        raise ResourceNotFoundError(f"No picture can be made of {job.video.path if job.video else job.handle}.")
+        raise ResourceNotFoundError(f"No picture can be made of {job.file.path if job.file else job.handle}.")
     return await _bytes(path)
 
 
@@ -141,7 +142,7 @@ async def newest_videos() -> list[Resource]:
     if studio is None:
         return []
     page = await studio.page([State.COMPLETED], limit=LISTED)
-    return [_listed(job, job.video) for job in page.jobs if job.video is not None]
+    return [_listed(job, job.file) for job in page.jobs if job.file]
 
 
 def _listed(job: Job, file: Artifact) -> Resource:

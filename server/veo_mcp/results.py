@@ -6,12 +6,14 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
-from veo_mcp.advice import next_step
-from veo_mcp.jobs import Artifact, Failure, Job, State
+from veo_mcp.advice import TELL_OF_FOREIGN, next_step
+from veo_mcp.jobs import Artifact, Failure, Job
 from veo_mcp.settings import Backend, Settings
 from veo_mcp.studio import Page
 
 Status = Literal["submitting", "queued", "generating", "downloading", "completed", "failed", "unknown", "overdue"]
+
+FOREIGN = "Ordered with another key or backend: only a server with that one can ask after it and bring it home."
 
 PLAYS = "veo-mcp/generation_id"
 """Where a result without structured content names its video, for the player: some hosts keep the arguments from it."""
@@ -90,7 +92,11 @@ def video_uri(handle: str, part: str = "") -> str:
     return f"veo://videos/{quote(handle, safe='')}{part}"
 
 
-def video_result(job: Job, *, now: datetime, reused: bool = False, waited: bool = False) -> VideoResult:
+def video_result(
+    job: Job, *, now: datetime, reused: bool = False, waited: bool = False, ours: bool = True
+) -> VideoResult:
+    """Tell of the job. `ours`: this server has the key and backend that it was ordered with."""
+    foreign = job.is_active and not ours
     return VideoResult(
         generation_id=job.handle,
         status=job.state.value,
@@ -99,13 +105,13 @@ def video_result(job: Job, *, now: datetime, reused: bool = False, waited: bool 
         prompt=job.request.prompt if job.request else None,
         created_at=timestamp(job.created_at),
         elapsed_seconds=round(job.elapsed_seconds(now), 1),
-        video=None if job.video is None or job.state is not State.COMPLETED else _file(job, job.video),
+        video=None if job.file is None else _file(job, job.file),
         error=None if job.failure is None else _error(job.failure),
         cost_usd=job.price,
         cost_is_estimate=job.cost_usd is None,
         reused=reused,
-        warnings=[*job.warnings, *_warnings(job)],
-        next_step=next_step(job, waited=waited),
+        warnings=[*job.warnings, *([FOREIGN] if foreign else []), *_warnings(job)],
+        next_step=TELL_OF_FOREIGN if foreign else next_step(job, waited=waited),
     )
 
 
@@ -162,13 +168,12 @@ def video_list(page: Page, settings: Settings) -> VideoList:
 
 
 def _listed(job: Job) -> ListedVideo:
-    done = job.state is State.COMPLETED and job.video is not None
     return ListedVideo(
         generation_id=job.handle,
         status=job.state.value,
         backend=_backend(job.backend),
         prompt=job.request.prompt[:120] if job.request else None,
         created_at=timestamp(job.created_at),
-        path=str(job.video.path) if done and job.video else None,
+        path=str(job.file.path) if job.file else None,
         cost_usd=job.price,
     )

@@ -35,8 +35,6 @@ USUAL_SECONDS = {"aimlapi": 75.0, "sandbox": 15.0}
 CHECK_SECONDS = 1.0
 """How often a waiter looks at a job that another process tends."""
 
-FOREIGN = "ordered with another key or backend: only a server with that one can ask after it, waiting here is useless"
-
 REPORT_SECONDS = 5.0
 """The longest that a follower hears nothing."""
 
@@ -67,6 +65,10 @@ class Studio:
 
     def estimate_usd(self, request: VideoRequest) -> float:
         return self.settings.estimate_usd(request.seconds, audio=request.with_audio)
+
+    def owns(self, job: Job) -> bool:
+        """Say whether it was ordered with this key and backend; only those can ask upstream after it."""
+        return job.account == self.settings.account
 
     async def would_reuse(self, request: VideoRequest) -> bool:
         """Say whether this order would be answered with a job that is there already, free of charge."""
@@ -153,13 +155,11 @@ class Studio:
 
     async def wait_until_sent(self, job: Job, seconds: float) -> Job:
         """Return the job once the paid call is answered, or time is up."""
-        end = time.monotonic() + seconds
-        while True:
-            bell = self.pulse.next_beat(job.id)
-            job = await self._latest(job)
-            if job.state is not State.SUBMITTING or (left := end - time.monotonic()) <= 0:
-                return job
-            await rings(bell, min(CHECK_SECONDS, left))
+        async for latest in self.follow(job, seconds):
+            job = latest
+            if job.state is not State.SUBMITTING:
+                break
+        return job
 
     def deliver(self, job: Job) -> None:
         """Note that a caller gets the outcome, so that the same request orders a new video from then on."""
@@ -223,9 +223,9 @@ class Studio:
 
     async def _revived(self, job: Job) -> Job:
         """Fetch a paid file again where there is none, free of charge; leave everything else as it is."""
-        if job.account != self.settings.account:
-            return replace(job, note=FOREIGN) if job.is_active else job
-        gone = job.state is State.COMPLETED and job.video is not None and not job.video.path.exists()
+        if not self.owns(job):
+            return job
+        gone = job.file is not None and not await self.fetching.is_there(job.file.path)
         return await self.watcher.retake(job) if gone or job.can_be_fetched else job
 
     async def _adopt(self, handle: str) -> Job:
@@ -261,7 +261,7 @@ class Studio:
         return adopted
 
     async def _only_order_of_unknown_outcome(self) -> Job | None:
-        lost = [job for job in await self.store.page([State.UNKNOWN], 100) if job.account == self.settings.account]
+        lost = [job for job in await self.store.page([State.UNKNOWN], 100) if self.owns(job)]
         return lost[0] if len(lost) == 1 else None
 
     async def _found_again(self, lost: Job, handle: str, generation: Generation) -> Job:

@@ -50,11 +50,13 @@ class TaskBook(Protocol):
 
     async def read(self, ctx: TaskContext, task_id: str) -> Task | None: ...
 
-    async def update(self, ctx: TaskContext, task_id: str, responses: Mapping[str, Any]) -> None:
-        """Take answers to what the task asks for; others are ignored."""
+    async def update(self, ctx: TaskContext, task_id: str, responses: Mapping[str, Any]) -> bool:
+        """Take answers to what the task asks for; others are ignored. False: there is no such task."""
         ...
 
-    async def cancel(self, ctx: TaskContext, task_id: str) -> None: ...
+    async def cancel(self, ctx: TaskContext, task_id: str) -> bool:
+        """End the waiting, if the task still goes on. False: there is no such task."""
+        ...
 
 
 class TaskParams(RequestParams):
@@ -96,27 +98,34 @@ class Tasks(Extension):
         return {"resultType": "task", **task.wire()}
 
     async def get(self, ctx: TaskContext, params: TaskParams) -> HandlerResult:
-        return {"resultType": "complete", **(await self._found(ctx, params)).wire()}
+        _check(ctx, params)
+        task = await self._book.read(ctx, params.task_id)
+        if task is None:
+            raise _no_such_task()
+        return {"resultType": "complete", **task.wire()}
 
     async def update(self, ctx: TaskContext, params: UpdateParams) -> HandlerResult:
-        await self._found(ctx, params)
-        await self._book.update(ctx, params.task_id, params.input_responses)
+        _check(ctx, params)
+        if not await self._book.update(ctx, params.task_id, params.input_responses):
+            raise _no_such_task()
         return {}
 
     async def cancel(self, ctx: TaskContext, params: TaskParams) -> HandlerResult:
-        await self._found(ctx, params)
-        await self._book.cancel(ctx, params.task_id)
+        _check(ctx, params)
+        if not await self._book.cancel(ctx, params.task_id):
+            raise _no_such_task()
         return {}
 
-    async def _found(self, ctx: TaskContext, params: TaskParams) -> Task:
-        require_client_extension(ctx, TASKS_EXTENSION)
-        headers = getattr(ctx.request, "headers", None)
-        if headers is not None and decode_header_value(headers.get("mcp-name")) != params.task_id:
-            raise MCPError(HEADER_MISMATCH, "The Mcp-Name header is not params.taskId.")
-        task = await self._book.read(ctx, params.task_id)
-        if task is None:
-            raise MCPError(INVALID_PARAMS, "There is no such task. list_videos shows what was ordered.")
-        return task
+
+def _check(ctx: TaskContext, params: TaskParams) -> None:
+    require_client_extension(ctx, TASKS_EXTENSION)
+    headers = getattr(ctx.request, "headers", None)
+    if headers is not None and decode_header_value(headers.get("mcp-name")) != params.task_id:
+        raise MCPError(HEADER_MISMATCH, "The Mcp-Name header is not params.taskId.")
+
+
+def _no_such_task() -> MCPError:
+    return MCPError(INVALID_PARAMS, "There is no such task. list_videos shows what was ordered.")
 
 
 async def refuse_task_notifications(ctx: TaskContext, call_next: CallNext) -> HandlerResult:

@@ -129,11 +129,11 @@ async def view_video(ctx: StudioContext, generation_id: GenerationId) -> CallToo
     studio = studio_of(ctx)
     job = await studio.look_up(generation_id)
     result = results.video_result(job, now=studio.clock())
-    if result.video is None or job.video is None:
+    if result.video is None:
         raise InvalidRequest(f"There is nothing to see yet: {wording.summary(result)}")
     sheet = await studio.sheet(job)
     studio.deliver(job)
-    content: list[ContentBlock] = [TextContent(type="text", text=wording.caption(result.video, job.video.sound))]
+    content: list[ContentBlock] = [TextContent(type="text", text=wording.caption(result.video))]
     if sheet is not None:
         picture = base64.b64encode(await anyio.Path(sheet).read_bytes()).decode()
         content.append(ImageContent(type="image", data=picture, mime_type="image/jpeg"))

@@ -18,7 +18,7 @@ from veo_mcp import tracing
 from veo_mcp.api import FAILURE_WORDS, Generation
 from veo_mcp.client import VeoClient
 from veo_mcp.errors import ArtifactError, BadFile, LedgerError, LinkExpired, NotFound, UpstreamError, as_said
-from veo_mcp.fetching import PAID, Fetching, given_up
+from veo_mcp.fetching import PAID, PERHAPS_PAID, Fetching, given_up
 from veo_mcp.jobs import Failure, Job, State
 from veo_mcp.payer import Payer, interrupted
 from veo_mcp.pulse import Pulse
@@ -121,7 +121,7 @@ class Watcher:
         """Try again to bring home a paid video that could not be saved, or whose file is gone."""
         if not await self.store.take(job, owner=self.owner, lease=self.pace.lease):
             return await self.store.get(job.id) or job
-        again = job.move(State.DOWNLOADING if job.url else State.QUEUED, failure=None, note="fetching it again")
+        again = job.fetched_again()
         await self.store.save(again, owner=self.owner)
         self.watch(again)
         await self.announce(again)
@@ -181,7 +181,7 @@ class Watcher:
             tries.crashes += 1
             logger.exception("%s: a step failed while %s", job.id, job.state)
             if tries.crashes >= CRASHES:
-                message = f"The server itself failed {CRASHES} times; its log on stderr has the details. {PAID}"
+                message = f"The server itself failed {CRASHES} times; its log on stderr has the details. {PERHAPS_PAID}"
                 failure = Failure(name="internal_error", message=message, charged="maybe", recoverable=True)
                 return job.failed(failure, at=self.clock())
         await anyio.sleep(min(self.pace.retry * 2**tries.crashes, LONGEST_PAUSE_SECONDS))
@@ -263,8 +263,8 @@ class Watcher:
         if elapsed < self.pace.job_timeout:
             return job if job.note == note else job.running(job.state, note=note)
         if elapsed < GIVE_UP_SECONDS:
-            return job if job.state is State.OVERDUE else job.overdue(note=note)
-        message = f"Upstream has said nothing final for two days. {PAID}"
+            return job if job.state is State.OVERDUE else job.running(State.OVERDUE, note=note)
+        message = f"Upstream has said nothing final for two days. {PERHAPS_PAID}"
         failure = Failure(name="gave_up", message=message, charged="maybe", recoverable=True)
         return job.failed(failure, at=self.clock())
 
@@ -304,5 +304,5 @@ def _failure(generation: Generation) -> Failure:
     if generation.word.lower() in FAILURE_WORDS - {"expired"}:
         message = f"The generation failed.{said} Failed generations are not charged."
         return Failure(name=name, message=message, charged="no")
-    message = f"The generation seems to have failed.{said} Whether it is charged is not known. {PAID}"
+    message = f"The generation seems to have failed.{said} {PERHAPS_PAID}"
     return Failure(name=name, message=message, charged="maybe", recoverable=True)

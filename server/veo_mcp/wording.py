@@ -4,6 +4,7 @@ from datetime import datetime
 
 from veo_mcp.errors import quoted
 from veo_mcp.jobs import Job
+from veo_mcp.media import sound_in_words
 from veo_mcp.results import ListedVideo, VideoFile, VideoList, VideoResult
 from veo_mcp.settings import Backend
 
@@ -19,7 +20,7 @@ def summary(result: VideoResult, *, next_step: str | None = None) -> str:
     lines = [_headline(result)]
     if result.error is not None:
         lines.append(f"{result.error.message} (generation_id: {result.generation_id})")
-    lines += [warning for warning in result.warnings if not warning.startswith("Last heard") or result.video is None]
+    lines += result.warnings
     step = result.next_step if next_step is None else next_step
     if step and result.status != "completed":
         lines.append(f"Next: {step}")
@@ -41,26 +42,13 @@ def _headline(result: VideoResult) -> str:
 
 def facts(video: VideoFile) -> str:
     """Return `8.0 s, 1920x1080, 24 fps, 4.5 MB, sound at −18 LUFS`."""
-    return f"{_picture(video)}, {_sound(video)}"
-
-
-def _picture(video: VideoFile) -> str:
     size = f"{video.width}x{video.height}, {video.fps:g} fps, {video.size_bytes / 1e6:.1f} MB"
-    return f"{video.duration_seconds:.1f} s, {size}"
+    return f"{video.duration_seconds:.1f} s, {size}, {sound_in_words(video.loudness_lufs, has_audio=video.has_audio)}"
 
 
-def _sound(video: VideoFile) -> str:
-    if not video.has_audio:
-        return "no sound track"
-    if video.loudness_lufs is None:
-        return "silent"
-    return f"sound at {video.loudness_lufs:.0f} LUFS".replace("-", "−")
-
-
-def caption(video: VideoFile, sound: str) -> str:
-    """Say in two lines what is on the contact sheet and what can be heard."""
-    heard = f"Sound, as measured: {sound}." if video.has_audio else "No sound track."
-    return f"{_picture(video)}. {heard}\nNine frames in order, with their times, of {video.path}"
+def caption(video: VideoFile) -> str:
+    """Say in two lines what is in the video and what is on the contact sheet."""
+    return f"As measured: {facts(video)}.\nNine frames in order, with their times, of {video.path}"
 
 
 def cost(result: VideoResult) -> str:

@@ -101,11 +101,15 @@ class FixtureBook:
         running = self.running.get(task_id)
         return running.task if running else None
 
-    async def update(self, ctx: TaskContext, task_id: str, responses: Mapping[str, Any]) -> None:
-        self.running[task_id].answer(responses)
+    async def update(self, ctx: TaskContext, task_id: str, responses: Mapping[str, Any]) -> bool:
+        if running := self.running.get(task_id):
+            running.answer(responses)
+        return running is not None
 
-    async def cancel(self, ctx: TaskContext, task_id: str) -> None:
-        self.running[task_id].scope.cancel()
+    async def cancel(self, ctx: TaskContext, task_id: str) -> bool:
+        if running := self.running.get(task_id):
+            running.scope.cancel()
+        return running is not None
 
 
 def _now() -> str:

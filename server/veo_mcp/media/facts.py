@@ -4,10 +4,13 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from veo_mcp.api import VideoRequest
+
 SILENT_BELOW_LUFS = -60.0
 _DURATION_TOLERANCE_SECONDS = 0.25
 _ASPECT_TOLERANCE = 0.02
-_SHORT_SIDES = {"480p": 480, "720p": 720, "1080p": 1080, "1440p": 1440, "4k": 2160, "2160p": 2160}
+_MOST = 0.9
+_SHORT_SIDES = {"720p": 720, "1080p": 1080}
 
 
 class Facts(BaseModel, frozen=True):
@@ -22,7 +25,6 @@ class Facts(BaseModel, frozen=True):
     has_audio: bool
     loudness_lufs: float | None
     """Integrated loudness (EBU R 128); None without a sound track, -70 for digital silence."""
-    is_silent: bool
     dark_share: float
     """Share of the frames that are next to black, 0 to 1."""
     frozen_share: float
@@ -31,6 +33,11 @@ class Facts(BaseModel, frozen=True):
     decoded_frames: int
     decode_errors: int
     faststart: bool
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing can be heard, whatever tracks there are."""
+        return not self.has_audio or (self.loudness_lufs is not None and self.loudness_lufs < SILENT_BELOW_LUFS)
 
 
 class Inspection(BaseModel, frozen=True):
@@ -42,41 +49,45 @@ class Inspection(BaseModel, frozen=True):
     preview: Path | None = None
 
 
-def differences(
-    facts: Facts,
-    *,
-    duration: int | None,
-    resolution: str | None,
-    aspect_ratio: str | None,
-    generate_audio: bool | None,
-) -> list[str]:
-    """Say in sentences where the video is not what was ordered; None means that the field was not ordered."""
-    size = f"{facts.width}x{facts.height}"
-    found: list[str] = []
-    if duration is not None and abs(facts.duration_seconds - duration) > _DURATION_TOLERANCE_SECONDS:
-        found.append(f"Asked for {duration} s, got {facts.duration_seconds:.2f} s.")
-    if resolution is not None and not _is_resolution(facts, resolution):
-        found.append(f"Asked for {resolution}, got {size}.")
-    if aspect_ratio is not None and not _is_aspect(facts, aspect_ratio):
-        found.append(f"Asked for {aspect_ratio}, got {size}.")
-    if generate_audio is True and facts.is_silent:
-        found.append(f"Asked for sound, got {'a silent sound track' if facts.has_audio else 'no sound track'}.")
-    if generate_audio is False and not facts.is_silent:
-        found.append(f"Asked for no sound, got sound at {sound_in_words(facts)}.")
+def differences(facts: Facts, ordered: VideoRequest | None) -> list[str]:
+    """Say in sentences what is odd about the video; `ordered` is None where nobody knows what was asked for."""
+    found = [] if ordered is None else _not_as_ordered(facts, ordered)
+    if facts.dark_share >= _MOST:
+        found.append(f"The picture is black for {facts.dark_share * 100:.0f} % of the time.")
+    elif facts.frozen_share >= _MOST:
+        found.append(f"The picture stands still for {facts.frozen_share * 100:.0f} % of the time.")
     return found
 
 
-def sound_in_words(facts: Facts) -> str:
-    """Return "silent", or the loudness in LUFS with a typographic minus."""
-    if facts.is_silent:
-        return "silent"
-    if facts.loudness_lufs is None:
-        return "unknown loudness"
-    return f"{facts.loudness_lufs:.0f} LUFS".replace("-", "\N{MINUS SIGN}")
+def _not_as_ordered(facts: Facts, ordered: VideoRequest) -> list[str]:
+    size = f"{facts.width}x{facts.height}"
+    resolution, aspect_ratio = ordered.resolution or "1080p", ordered.aspect_ratio or "16:9"
+    sound = sound_in_words(facts.loudness_lufs, has_audio=facts.has_audio)
+    found: list[str] = []
+    if abs(facts.duration_seconds - ordered.seconds) > _DURATION_TOLERANCE_SECONDS:
+        found.append(f"Asked for {ordered.seconds} s, got {facts.duration_seconds:.2f} s.")
+    if not _is_resolution(facts, resolution):
+        found.append(f"Asked for {resolution}, got {size}.")
+    if not _is_aspect(facts, aspect_ratio):
+        found.append(f"Asked for {aspect_ratio}, got {size}.")
+    if ordered.with_audio is facts.is_silent:
+        found.append(f"Asked for {'sound' if ordered.with_audio else 'no sound'}, got {sound}.")
+    return found
+
+
+def sound_in_words(loudness_lufs: float | None, *, has_audio: bool) -> str:
+    """Say what was measured: `sound at −18 LUFS`, a silent track, or no track."""
+    if not has_audio:
+        return "no sound track"
+    if loudness_lufs is None:
+        return "sound of unknown loudness"
+    if loudness_lufs < SILENT_BELOW_LUFS:
+        return "a silent sound track"
+    return f"sound at {loudness_lufs:.0f} LUFS".replace("-", "\N{MINUS SIGN}")
 
 
 def _is_resolution(facts: Facts, resolution: str) -> bool:
-    wanted = _SHORT_SIDES.get(resolution.lower())
+    wanted = _SHORT_SIDES.get(resolution)
     return wanted is None or min(facts.width, facts.height) == wanted
 
 

@@ -36,14 +36,6 @@ class Header:
     cut: str | None
 
 
-def check_container(path: Path) -> str | None:
-    """Say what is wrong with the mp4 as a container, or None; reads the header only, raises OSError if it cannot."""
-    try:
-        return read_header(path).cut
-    except Damaged as damage:
-        return str(damage)
-
-
 def open_video(path: Path) -> BinaryIO:
     """Open a regular file and nothing else: a link may lead anywhere, a pipe may never end."""
     kind = path.lstat().st_mode

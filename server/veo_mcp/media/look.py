@@ -7,7 +7,7 @@ import av.error
 
 from veo_mcp.media.boxes import Damaged
 from veo_mcp.media.decode import UNREADABLE, Decoded, Viewer, decode
-from veo_mcp.media.facts import SILENT_BELOW_LUFS, Facts, Inspection
+from veo_mcp.media.facts import Facts, Inspection
 from veo_mcp.media.header import Header, open_video, read_header
 from veo_mcp.media.pictures import write_whole
 from veo_mcp.media.preview import Preview
@@ -99,7 +99,6 @@ def _facts(header: Header, decoded: Decoded, stillness: Stillness) -> Facts:
         audio_codec=decoded.audio_codec,
         has_audio=decoded.has_audio,
         loudness_lufs=None if loudness is None else round(loudness, 1),
-        is_silent=not decoded.has_audio or (loudness is not None and loudness < SILENT_BELOW_LUFS),
         dark_share=stillness.dark_share(),
         frozen_share=stillness.frozen_share(),
         declared_frames=header.frames,

@@ -28,8 +28,6 @@ _starting = threading.Lock()
 def main(arguments: Sequence[str]) -> None:
     folder, key, *render_command = arguments
     records = Records(Path(folder))
-    if sys.platform != "win32":
-        os.nice(10)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     with hold(records.lock_file(key), patience_seconds=PROBE_SECONDS) as ours:
         if not ours:

@@ -126,8 +126,9 @@ class Store:
         drop = """DELETE FROM jobs WHERE account = :account AND generation_id = :generation_id AND id <> :id
             AND request IS NULL"""
         sql = f"""{_INSERT} ON CONFLICT(id) DO UPDATE SET state = excluded.state,
-            generation_id = excluded.generation_id, cost_usd = excluded.cost_usd, failure = NULL, finished_at = NULL,
-            owner = excluded.owner, lease_until = excluded.lease_until WHERE jobs.generation_id IS NULL"""
+            generation_id = excluded.generation_id, cost_usd = excluded.cost_usd, warnings = excluded.warnings,
+            failure = NULL, finished_at = NULL, owner = excluded.owner, lease_until = excluded.lease_until
+            WHERE jobs.generation_id IS NULL"""
 
         def work(execute: Execute) -> None:
             execute(drop, account=job.account, generation_id=job.generation_id, id=job.id)

@@ -73,6 +73,7 @@ def _request(text: str) -> VideoRequest:
 def _video(text: str) -> Artifact:
     fields: dict[str, Any] = json.loads(text)
     fields["path"] = Path(fields["path"])
+    fields.pop("sound", None)  # in words, as 0.1 kept it
     return Artifact(**fields)
 
 
