@@ -131,6 +131,14 @@ def test_an_expensive_video_is_ordered_only_by_a_person_or_with_yes(shell: Shell
     assert shell("generate", PROMPT, "--yes", VEO_MCP_CONFIRM_ABOVE_USD="1").exit_code == 0
 
 
+def test_nobody_is_asked_about_what_is_handed_back_free_of_charge(shell: Shell) -> None:
+    prompt = "[sandbox:slow] x"
+    assert shell("generate", prompt, VEO_MCP_JOB_TIMEOUT_SECONDS="0.1").exit_code == 3
+    assert "--yes" in shell("generate", prompt, "--new-variant", VEO_MCP_CONFIRM_ABOVE_USD="1").stderr
+    again = shell("generate", prompt, "--json", VEO_MCP_CONFIRM_ABOVE_USD="1")
+    assert (again.exit_code, json.loads(again.stdout)["reused"]) == (0, True)
+
+
 def test_a_budget_is_kept(shell: Shell) -> None:
     ran = shell("generate", PROMPT, VEO_MCP_DAILY_BUDGET_USD="1")
     assert (ran.exit_code, ran.stdout) == (1, "")

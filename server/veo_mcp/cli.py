@@ -217,7 +217,7 @@ def generate(*, new_variant: bool, yes: bool, as_json: bool, duration: str | Non
     request = commands.request(duration=seconds, **fields)
     settings = Settings.from_environment()
     if not yes:
-        commands.confirm(settings, request)
+        commands.confirm(settings, anyio.run(commands.price_to_confirm, settings, request, new_variant))
     _finish(anyio.run(commands.generate, settings, request, new_variant), as_json=as_json)
 
 

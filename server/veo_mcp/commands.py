@@ -45,20 +45,24 @@ def request(**fields: Any) -> VideoRequest:
         raise InvalidRequest(explain(error, VideoRequest.model_json_schema())) from error
 
 
-def confirm(settings: Settings, request: VideoRequest) -> None:
-    """Ask, on a terminal, before a video that costs more than VEO_MCP_CONFIRM_ABOVE_USD.
+async def price_to_confirm(settings: Settings, request: VideoRequest, new_variant: bool) -> float | None:
+    async with open_studio(settings, watching=False) as studio:
+        return await studio.price_to_confirm(request, new_variant=new_variant)
+
+
+def confirm(settings: Settings, price: float | None) -> None:
+    """Ask, on a terminal, before a video of this price; the studio is closed meanwhile, for people take their time.
 
     Raises:
         NotConfirmed: the answer is no, or nobody is there to ask.
     """
-    limit, price = settings.confirm_above_usd, settings.estimate_usd(request.seconds, audio=request.with_audio)
-    if limit is None or price <= limit:
+    if price is None:
         return
     question = f"This video costs about ${price:.2f}. Order it?"
     if not sys.stdin.isatty() or not click.confirm(question, err=True):
         raise NotConfirmed(
-            f"Not ordered: it costs about ${price:.2f}, more than VEO_MCP_CONFIRM_ABOVE_USD (${limit:.2f}). Nothing was"
-            " sent or charged. --yes orders without asking."
+            f"Not ordered: it costs about ${price:.2f}, more than VEO_MCP_CONFIRM_ABOVE_USD"
+            f" (${settings.confirm_above_usd or 0:.2f}). Nothing was sent or charged. --yes orders without asking."
         )
 
 

@@ -66,8 +66,8 @@ async def confirm(ctx: StudioContext, request: Ordered, new_variant: bool) -> Ap
         NotConfirmed: the client has no way to ask.
     """
     studio = studio_of(ctx)
-    limit, price = studio.settings.confirm_above_usd, studio.estimate_usd(request)
-    if limit is None or price <= limit or (not new_variant and await studio.would_reuse(request)):
+    price = await studio.price_to_confirm(request, new_variant=new_variant)
+    if price is None:
         return Approval(approve=True)
     sound = "with sound" if request.with_audio else "without sound"
     what = (
@@ -77,8 +77,8 @@ async def confirm(ctx: StudioContext, request: Ordered, new_variant: bool) -> Ap
     if capabilities is None or capabilities.elicitation is None:
         raise NotConfirmed(
             f"Not ordered: {what[0].lower()}{what[1:]} costs about ${price:.2f}. VEO_MCP_CONFIRM_ABOVE_USD is"
-            f" ${limit:.2f}, and this client cannot ask the person. Nothing was sent or charged. Order a cheaper one"
-            " (shorter, without sound), or tell the person to raise that setting."
+            f" ${studio.settings.confirm_above_usd or 0:.2f}, and this client cannot ask the person. Nothing was sent or"
+            " charged. Order a cheaper one (shorter, without sound), or tell the person to raise that setting."
         )
     return Elicit(f"{what} costs about ${price:.2f}. Order it?", Approval)
 

@@ -279,6 +279,13 @@ class Studio:
     def _midnight(self) -> datetime:
         return self.clock().replace(hour=0, minute=0, second=0, microsecond=0)
 
+    async def price_to_confirm(self, request: VideoRequest, *, new_variant: bool) -> float | None:
+        """Return the price to ask the person about; None for what costs little enough, or is handed back for free."""
+        limit, price = self.settings.confirm_above_usd, self.estimate_usd(request)
+        if limit is None or price <= limit or (not new_variant and await self.would_reuse(request)):
+            return None
+        return price
+
 
 def _cannot_say(handle: str, error: UpstreamError) -> str:
     return (
