@@ -77,8 +77,8 @@ async def confirm(ctx: StudioContext, request: Ordered, new_variant: bool) -> Ap
     if capabilities is None or capabilities.elicitation is None:
         raise NotConfirmed(
             f"Not ordered: {what[0].lower()}{what[1:]} costs about ${price:.2f}. VEO_MCP_CONFIRM_ABOVE_USD is"
-            f" ${studio.settings.confirm_above_usd or 0:.2f}, and this client cannot ask the person. Nothing was sent or"
-            " charged. Order a cheaper one (shorter, without sound), or tell the person to raise that setting."
+            f" ${studio.settings.confirm_above_usd or 0:.2f}, and this client cannot ask the person. Nothing was sent"
+            " or charged. Order a cheaper one (shorter, without sound), or tell the person to raise that setting."
         )
     return Elicit(f"{what} costs about ${price:.2f}. Order it?", Approval)
 
