@@ -1,3 +1,4 @@
+import pwd
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,30 @@ def test_a_blank_value_is_as_good_as_none() -> None:
     assert read(**{name: "  " for names in NAMES.values() for name in names}) == read()
 
 
+UNFILLED = ("${X}", "${X:-5}", " ${input:x} ", "${user_config.x}", "${}")
+HARMLESS = {*NAMES["api_key"], *NAMES["output_dir"]}
+COSTLY = [name for names in NAMES.values() for name in names if name not in HARMLESS]
+
+
+@pytest.mark.parametrize("name", COSTLY)
+@pytest.mark.parametrize("value", [*UNFILLED, "postgresql://${USER}@db/jobs", "${HOME}/veo"])
+def test_a_variable_that_a_client_left_unfilled_lifts_no_limit(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        read(AIMLAPI_API_KEY=SECRET, **{name: value})
+    assert str(refusal.value).startswith(f"{name}: ")
+    assert "fills in no variables" in str(refusal.value)
+
+
+@pytest.mark.parametrize("value", UNFILLED)
+def test_an_unfilled_key_is_none_and_an_unfilled_output_folder_is_the_usual_one(value: str) -> None:
+    assert read(**dict.fromkeys(HARMLESS, value)) == read()
+    assert key_of(read(AIMLAPI_API_KEY=value, AIML_API_KEY=SECRET)) == SECRET
+
+
 @pytest.mark.parametrize("name", ["AIMLAPI_BASE_URL", "AIML_API_BASE"])
-@pytest.mark.parametrize("end", ["", "/", "/v1", "/v2", "/v2/", "/v1//"])
+@pytest.mark.parametrize(
+    "end", ["", "/", "/v1", "/v2", "/v2/", "/v1//", "/v2/video/generations", "/video/generations/"]
+)
 def test_the_base_url_is_stripped_to_its_origin(name: str, end: str) -> None:
     assert read(**{name: f" https://proxy.example:8443{end} "}).base_url == "https://proxy.example:8443"
 
@@ -67,6 +90,8 @@ def test_the_backend_can_be_chosen_against_the_key(backend: str) -> None:
         ("VEO_MCP_BACKEND", "vertex", "'auto', 'aimlapi' or 'sandbox'"),
         ("AIMLAPI_BASE_URL", "api.aimlapi.com", "http:// or https://"),
         ("AIMLAPI_BASE_URL", "https://", "http:// or https://"),
+        ("AIMLAPI_BASE_URL", "https://x.example/v2/video/generations?generation_id=1", "'?'"),
+        ("AIMLAPI_BASE_URL", "https://x.example/#v2", "'#'"),
         ("VEO_MCP_POLL_SECONDS", "often", "number"),
         ("VEO_MCP_POLL_SECONDS", "0", "greater than or equal to 0.05"),
         ("VEO_MCP_JOB_TIMEOUT_SECONDS", "0", "greater than 0"),
@@ -135,6 +160,37 @@ def test_folders_are_absolute_wherever_the_server_is_started(monkeypatch: pytest
     settings = read(VEO_MCP_HOME="jobs", VEO_MCP_OUTPUT_DIR="~/films")
     assert settings.home == tmp_path / "jobs"
     assert settings.output_dir == Path("/home/somebody/films")
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a user of whom neither the environment nor the machine knows a home folder, as in many containers."""
+
+    def unknown(_: object) -> None:
+        raise KeyError("no such user")
+
+    for name in ("HOME", "USERPROFILE", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_VIDEOS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
+
+
+def test_without_a_home_folder_the_settings_that_name_one_are_asked_for(homeless: None, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="set VEO_MCP_HOME and VEO_MCP_OUTPUT_DIR"):
+        read()
+    with pytest.raises(SettingsError, match=r"^VEO_MCP_HOME: .*whole path"):
+        read(VEO_MCP_HOME="~nobody/x", VEO_MCP_OUTPUT_DIR=str(tmp_path))
+    assert read(VEO_MCP_HOME=str(tmp_path), VEO_MCP_OUTPUT_DIR=str(tmp_path)).home == tmp_path
+
+
+def test_a_relative_folder_is_refused_where_the_current_one_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SettingsError, match=r"^VEO_MCP_HOME: .*whole path"):
+        read(VEO_MCP_HOME="jobs")
 
 
 def test_estimates_follow_the_prices_that_are_set() -> None:

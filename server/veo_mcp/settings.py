@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -37,9 +38,26 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 """Each field's environment variables; the first that is set and not blank counts."""
 
+MAY_BE_UNFILLED = ("api_key", "output_dir")
+"""Nothing is spent for want of these. Any other setting that a client leaves as `${NAME}` is refused: taken for unset,
+it would lift a limit, pay where the sandbox was meant, or keep another ledger."""
+
+
+def _usual(folder: Callable[[], str]) -> Path:
+    """Return a folder that platformdirs knows."""
+    try:
+        return Path(folder())
+    except RuntimeError as error:
+        raise SettingsError(
+            "No home folder is known here: set VEO_MCP_HOME and VEO_MCP_OUTPUT_DIR to folders by their whole paths."
+        ) from error
+
 
 def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
+    try:
+        return path.expanduser().absolute()
+    except (RuntimeError, OSError) as error:  # no home folder is known, or the current folder is gone
+        raise ValueError("cannot be found from here: name a folder by its whole path") from error
 
 
 Folder = Annotated[Path, AfterValidator(_absolute)]
@@ -52,18 +70,21 @@ class Settings(BaseModel):
 
     api_key: SecretStr | None = Field(default=None, description="the AI/ML API key")
     base_url: str = Field(
-        default=DEFAULT_BASE_URL, description="the API's origin; a trailing /v1, /v2 or slash is stripped"
+        default=DEFAULT_BASE_URL,
+        description="the API's origin; a trailing /v1, /v2, /video/generations or slash is stripped",
     )
     backend_choice: Literal["auto", "aimlapi", "sandbox"] = Field(
         default="auto", description="`aimlapi`, `sandbox`, or `auto`: aimlapi if there is a key, else the sandbox"
     )
     model: str = Field(default=DEFAULT_MODEL, description="the model's name at the API", min_length=1)
     home: Folder = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("veo-mcp", appauthor=False)),
+        default_factory=lambda: _usual(partial(platformdirs.user_data_dir, "veo-mcp", appauthor=False)),
+        validate_default=True,
         description="folder of the jobs database and previews",
     )
     output_dir: Folder = Field(
-        default_factory=lambda: Path(platformdirs.user_videos_dir()) / "veo-mcp",
+        default_factory=lambda: _usual(platformdirs.user_videos_dir) / "veo-mcp",
+        validate_default=True,
         description="folder of finished videos",
     )
     database_url: SecretStr | None = Field(
@@ -84,6 +105,13 @@ class Settings(BaseModel):
     usd_per_second_audio: float = Field(default=0.195, description="price estimate with sound", ge=0)
     sandbox_seconds: float = Field(default=6, description="least seconds that a sandbox generation takes", ge=0)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _filled_in(cls, value: object) -> object:
+        if isinstance(value, str) and is_unfilled(value):
+            raise ValueError("holds the text ${…}: this client fills in no variables; write the value itself")
+        return value
+
     @field_validator("api_key")
     @classmethod
     def _fit_for_a_header(cls, key: SecretStr | None) -> SecretStr | None:
@@ -94,11 +122,13 @@ class Settings(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _only_the_origin(cls, url: str) -> str:
-        url = url.strip().rstrip("/").removesuffix("/v1").removesuffix("/v2").rstrip("/")
+        url = re.sub(r"(/v[12])?/*(/video/generations)?/*$", "", url.strip())
         if not url.startswith(("http://", "https://")) or len(url.split("://", 1)[1]) == 0:
             raise ValueError("must begin with http:// or https://")
         if "@" in url:
             raise ValueError("must not hold a user name or a password")
+        if mark := re.search(r"[?#]", url):
+            raise ValueError(f"must end before {mark[0]!r}")
         return url
 
     @field_validator("database_url")
@@ -116,15 +146,17 @@ class Settings(BaseModel):
             SettingsError: a value cannot be used; names the variable and what is allowed, never the value.
         """
         environ = os.environ if environ is None else environ
-        found: dict[str, Any] = {}
+        named: dict[str, str] = {}
         for field, names in NAMES.items():
-            value = next((environ[name].strip() for name in names if is_set(environ.get(name, ""))), None)
-            if value is not None:
-                found[field] = value
+            counts = is_set if field in MAY_BE_UNFILLED else str.strip
+            name = next((name for name in names if counts(environ.get(name, ""))), None)
+            if name is not None:
+                named[field] = name
+        values: dict[str, Any] = {field: environ[name].strip() for field, name in named.items()}
         try:
-            return cls(**found)
+            return cls(**values)
         except ValidationError as error:
-            raise SettingsError("; ".join(_problem(e) for e in error.errors())) from None
+            raise SettingsError("; ".join(_problem(e, named) for e in error.errors())) from None
 
     @property
     def backend(self) -> Backend:
@@ -146,11 +178,16 @@ class Settings(BaseModel):
 
 
 def is_set(value: str) -> bool:
-    """Say whether a variable has a value: clients that fill in no variables hand over `${NAME}` as it stands."""
-    return bool(value.strip()) and not re.fullmatch(r"\$\{[^}]*\}", value.strip())
+    """Say whether a variable has a value."""
+    return bool(value.strip()) and not is_unfilled(value)
 
 
-def _problem(error: ErrorDetails) -> str:
+def is_unfilled(value: str) -> bool:
+    """Say whether a client that fills in no variables handed over a `${NAME}` as it stands."""
+    return re.search(r"\$\{[^}]*\}", value) is not None
+
+
+def _problem(error: ErrorDetails, named: Mapping[str, str]) -> str:
     field = str(error["loc"][0]) if error["loc"] else "settings"
     what = "must be a number such as 5 or 2.50" if error["type"] == "float_parsing" else error["msg"]
-    return f"{NAMES.get(field, (field,))[0]}: {what.removeprefix('Value error, ')}"
+    return f"{named.get(field) or NAMES.get(field, (field,))[0]}: {what.removeprefix('Value error, ')}"
