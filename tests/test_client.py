@@ -173,7 +173,7 @@ CODED = {"error": {"code": "service_unavailable", "message": "Maintenance.", "re
         (403, {"message": "This key reached its limit."}, KeyLimit, "own limit", "This key reached its limit."),
         (403, {"message": "Verify your account."}, NotVerified, "not verified", "Verify your account."),
         (403, {"message": "No."}, Forbidden, "permissions", "No."),
-        (404, {"message": "Inference not found"}, NotFound, "does not know", "Inference not found"),
+        (404, {"message": "Cannot POST /v3"}, NotFound, "check AIMLAPI_BASE_URL and VEO_MCP_MODEL", "Cannot POST /v3"),
         (409, {"message": "Conflict."}, Refused, "HTTP 409", "Conflict."),
         (422, {"detail": [{"msg": "No."}]}, BadRequest, "does not take", "No."),
         (429, {"message": "Slow down."}, Busy, "rate or concurrency", "Slow down."),
@@ -319,11 +319,49 @@ async def test_a_poll_that_fails_is_one_error_of_the_tree(
 
 async def test_a_redirect_never_takes_the_key_elsewhere(upstream: Upstream, client: VeoClient) -> None:
     upstream.orders = upstream.polls = [says({}, 307, location="https://elsewhere.example/v2/video/generations")]
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(Refused):
         await order(client)
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(Refused):
         await client.retrieve("gen")
     assert {request.url.host for request in upstream.seen} == {"api.aimlapi.com"}
+
+
+@pytest.mark.parametrize(
+    ("location", "address"),
+    [
+        ("https://api.example/v2/video/generations", "'https://api.example'"),
+        ("https://api.example:8443/aiml/v2/video/generations?x=1", "'https://api.example:8443/aiml'"),
+        ("/aiml/v2/video/generations", "'https://api.aimlapi.com/aiml'"),
+        ("https://login.example/sign-in?token=secret", "'https://login.example/sign-in'"),
+    ],
+)
+async def test_a_redirect_says_what_the_address_should_be(
+    upstream: Upstream, client: VeoClient, location: str, address: str
+) -> None:
+    upstream.orders = upstream.polls = upstream.files = [says("<h1>Moved</h1>", 301, location=location)]
+    for call in (order(client), client.retrieve("gen"), client.models()):
+        with pytest.raises(Refused, match="HTTP 301") as caught:
+            await call
+        assert f"AIMLAPI_BASE_URL redirects to {address}" in str(caught.value)
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+async def test_only_a_redirect_that_may_follow_a_deed_leaves_the_outcome_unknown(
+    upstream: Upstream, client: VeoClient, code: int
+) -> None:
+    upstream.orders = [says({}, code, location="https://api.example/v2/video/generations")]
+    with pytest.raises(UpstreamError, match=r"redirects to 'https://api\.example'") as caught:
+        await order(client)
+    assert type(caught.value) is (OutcomeUnknown if code in {302, 303} else Refused)
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "https://x.example:port/"])
+async def test_a_redirect_to_nowhere_leaves_the_outcome_unknown(
+    upstream: Upstream, client: VeoClient, location: str
+) -> None:
+    upstream.orders = [says({}, 301, location=location)]
+    with pytest.raises(OutcomeUnknown, match="HTTP 301"):
+        await order(client)
 
 
 @pytest.mark.parametrize("key", [KEY, "sk-proj-0123456789abcdef", "aimlapi+key=="])
@@ -382,9 +420,52 @@ async def test_an_answer_that_only_trickles_is_given_up(
 
 
 async def test_the_free_calls_of_the_doctor_are_read_leniently(client: VeoClient, upstream: Upstream) -> None:
-    upstream.files = [
-        says({"data": [{"id": "a"}, {}]}), says([{"id": "b"}]), says({}), says(7),
-        says({"current_balance": 10.07}), says({"current_balance": "10"}), says([]),
-    ]  # fmt: skip
-    assert [await client.models() for _ in range(4)] == [["a", ""], ["b"], [], []]
-    assert [await client.balance_usd() for _ in range(3)] == [10.07, None, None]
+    lists = [{"data": [{"id": "a"}, {}, None, 7, {"id": 7}]}, [{"id": "b"}, "c"], ["a", "b"], {"data": [None]}, {}, 7]
+    upstream.files = [says(body) for body in lists]
+    assert [await client.models() for _ in lists] == [["a"], ["b"], [], [], [], []]
+
+
+@pytest.mark.parametrize(
+    ("body", "usd"),
+    [
+        ('{"current_balance": 10.07}', 10.07),
+        ('{"current_balance": -3}', -3),
+        ('{"current_balance": "10"}', None),
+        ('{"current_balance": true}', None),
+        ('{"current_balance": NaN}', None),
+        ('{"current_balance": 1e999}', None),
+        ('{"current_balance": 1' + "0" * 400 + "}", None),
+        ("[]", None),
+        ("null", None),
+    ],
+)
+async def test_a_balance_is_a_sensible_figure_or_none(
+    upstream: Upstream, client: VeoClient, body: str, usd: float | None
+) -> None:
+    upstream.files = [says(body)]
+    assert await client.balance_usd() == usd
+
+
+@pytest.mark.parametrize("body", ["<html>Sign in</html>", "[" * 100_000])
+async def test_an_answer_that_cannot_be_read_names_its_call(upstream: Upstream, client: VeoClient, body: str) -> None:
+    upstream.files = upstream.polls = [says(body)]
+    with pytest.raises(OutcomeUnknown, match=r"GET /v1/models is not JSON"):
+        await client.models()
+    with pytest.raises(OutcomeUnknown, match=r"GET /v2/billing is not JSON"):
+        await client.balance_usd()
+    with pytest.raises(OutcomeUnknown, match=r"GET /v2/video/generations is not JSON"):
+        await client.retrieve("gen")
+
+
+async def test_an_answer_that_is_too_long_is_not_taken_for_another_format(
+    upstream: Upstream, client: VeoClient
+) -> None:
+    upstream.files = [says([{"id": "x" * ANSWER_BYTES}])]
+    with pytest.raises(OutcomeUnknown, match=r"GET /v1/models is longer than 1048576 bytes"):
+        await client.models()
+
+
+@pytest.mark.parametrize("usage", ['{"usd_spent": -1}', '{"usd_spent": NaN}', '{"credits_used": 1e999}', "[]", '"x"'])
+async def test_a_price_that_makes_no_sense_is_none(upstream: Upstream, client: VeoClient, usage: str) -> None:
+    upstream.orders = [says('{"id": "gen", "meta": {"usage": ' + usage + "}}")]
+    assert (await client.create(a_request(), request_id="job_1")).cost_usd is None

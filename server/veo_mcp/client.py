@@ -3,11 +3,11 @@
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import anyio
 import httpx2
@@ -32,6 +32,8 @@ from veo_mcp.errors import (
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 GENERATIONS = "/v2/video/generations"
 CREATE_TIMEOUT = httpx2.Timeout(120, connect=15)
 RETRIEVE_TIMEOUT = httpx2.Timeout(30, connect=15)
@@ -40,6 +42,8 @@ ANSWER_SECONDS = 180.0
 
 ANSWER_BYTES = 1 << 20
 """What is read of an answer; an honest one has a few hundred bytes."""
+
+KEPT_HEADERS = frozenset({"content-type", "location", "retry-after"})
 
 KEY_CHARACTERS = 8
 """A shorter key is a stand-in for one; looking for it in answers would only find words."""
@@ -89,21 +93,15 @@ class VeoClient:
 
     async def retrieve(self, generation_id: str) -> Generation:
         """Ask how a generation is doing. Free, and may be repeated at will."""
-        response = await self._get(GENERATIONS, {"generation_id": generation_id})
-        return _generation(response)
+        return _read(await self._get(GENERATIONS, {"generation_id": generation_id}), read_generation)
 
     async def models(self) -> list[str]:
         """Return the ids of the models on offer (`GET /v1/models`, free)."""
-        body = _json(await self._get("/v1/models", {}))
-        data = cast("Mapping[str, Any]", body).get("data") if isinstance(body, Mapping) else body
-        items = cast("list[Mapping[str, Any]]", data) if isinstance(data, list) else []
-        return [str(item.get("id", "")) for item in items]
+        return _read(await self._get("/v1/models", {}), _model_ids)
 
     async def balance_usd(self) -> float | None:
         """Return the account's balance (`GET /v2/billing`, free); None where the answer has no such figure."""
-        body = _json(await self._get("/v2/billing", {}))
-        balance = cast("Mapping[str, Any]", body).get("current_balance") if isinstance(body, Mapping) else None
-        return float(balance) if isinstance(balance, int | float) else None
+        return _read(await self._get("/v2/billing", {}), _balance)
 
     async def _post(self, request: VideoRequest, request_id: str) -> Generation:
         headers = {**self._authorized(), "X-Client-Request-Id": request_id}
@@ -152,11 +150,12 @@ class VeoClient:
                             break
         except TimeoutError as error:
             raise httpx2.ReadTimeout("The answer did not end.") from error
-        kept = {name: value for name, value in response.headers.items() if name in ("content-type", "retry-after")}
-        key = self._key.encode()
-        if len(key) >= KEY_CHARACTERS:
-            content = content.replace(key, b"[removed]")
-        return httpx2.Response(response.status_code, headers=kept, content=bytes(content))
+        kept = {name: value for name, value in response.headers.items() if name in KEPT_HEADERS}
+        if len(self._key) >= KEY_CHARACTERS:
+            content = content.replace(self._key.encode(), b"[removed]")
+            kept = {name: value.replace(self._key, "[removed]") for name, value in kept.items()}
+        asked = httpx2.Request(method, self._base_url + path)
+        return httpx2.Response(response.status_code, headers=kept, content=bytes(content), request=asked)
 
     def _learn(self, request: VideoRequest, said: str) -> bool:
         """Remember upstream's spelling of our values; say whether that changes what would be sent."""
@@ -179,7 +178,7 @@ def _created(response: httpx2.Response) -> Generation:
     if not response.is_success:
         raise _refusal(response, paid=True)
     try:
-        generation = _generation(response)
+        generation = _read(response, read_generation)
     except UpstreamError as error:
         raise OutcomeUnknown("The paid call was answered, but not readably.", said=error.said) from error
     if not generation.id:
@@ -187,18 +186,30 @@ def _created(response: httpx2.Response) -> Generation:
     return generation
 
 
-def _generation(response: httpx2.Response) -> Generation:
+def _read(response: httpx2.Response, reading: Callable[[object], T]) -> T:
+    """Return what `reading` finds in the answer's JSON."""
     try:
-        return read_generation(_json(response))
+        return reading(response.json())
     except (ValueError, RecursionError) as error:
-        raise OutcomeUnknown("The answer is not JSON.", said=response.text, status=response.status_code) from error
+        what = f"is longer than {ANSWER_BYTES} bytes" if len(response.content) == ANSWER_BYTES else "is not JSON"
+        call = f"{response.request.method} {response.request.url.path}"
+        raise OutcomeUnknown(
+            f"The answer to {call} {what}.", said=response.text, status=response.status_code
+        ) from error
 
 
-def _json(response: httpx2.Response) -> object:
-    try:
-        return cast("object", response.json())
-    except (ValueError, RecursionError) as error:
-        raise OutcomeUnknown("The answer is not JSON.", said=response.text, status=response.status_code) from error
+def _model_ids(body: object) -> list[str]:
+    data = cast("Mapping[str, Any]", body).get("data") if isinstance(body, Mapping) else body
+    items = cast("list[object]", data) if isinstance(data, list) else []
+    ids = [cast("Mapping[str, object]", item).get("id") for item in items if isinstance(item, Mapping)]
+    return [name for name in ids if isinstance(name, str)]
+
+
+def _balance(body: object) -> float | None:
+    figure = cast("Mapping[str, Any]", body).get("current_balance") if isinstance(body, Mapping) else None
+    if isinstance(figure, bool) or not isinstance(figure, int | float):
+        return None
+    return float(figure) if abs(figure) < 1e15 else None
 
 
 def _refusal(response: httpx2.Response, *, paid: bool = False) -> UpstreamError:
@@ -207,6 +218,10 @@ def _refusal(response: httpx2.Response, *, paid: bool = False) -> UpstreamError:
     if status in (429, 503):
         what = "The account's rate or concurrency limit is reached." if status == 429 else "The service is unavailable."
         return Busy(what, said=said, status=status, retry_after=_retry_after(response))
+    if elsewhere := _elsewhere(response):
+        what = f"AIMLAPI_BASE_URL redirects to {elsewhere!r} (HTTP {status}), where the key was not sent."
+        kind = Refused if status in _MOVED else OutcomeUnknown
+        return kind(f"{what} If that is the service, set AIMLAPI_BASE_URL to it.", said=said, status=status)
     if status >= 500 or status < 400 or status == 408:
         what = "The service failed" if paid else "The service could not say"
         return OutcomeUnknown(f"{what} (HTTP {status}).", said=said, status=status)
@@ -221,9 +236,23 @@ _REFUSALS: dict[int, tuple[type[Refused], str]] = {
     401: (Unauthorized, "The API key is missing or wrong: set AIMLAPI_API_KEY and restart the server."),
     402: (Forbidden, ""),
     403: (Forbidden, ""),
-    404: (NotFound, "The service does not know this."),
+    404: (NotFound, "The service does not know this address or model: check AIMLAPI_BASE_URL and VEO_MCP_MODEL."),
     422: (BadRequest, "The service does not take this request."),
 }
+
+_MOVED = frozenset({301, 307, 308})
+"""The call is wanted elsewhere, so nothing came of it here. 302 and 303 may also follow a deed."""
+
+
+def _elsewhere(response: httpx2.Response) -> str:
+    """Return the base URL that a redirect means, or nothing."""
+    if not response.has_redirect_location:
+        return ""
+    try:
+        url = response.request.url.join(response.headers["location"])
+    except httpx2.InvalidURL:
+        return ""
+    return quoted(re.sub(r"(/v[12]/|[?#]).*", "", str(url)))
 
 
 def _forbidden(said: str) -> tuple[type[Refused], str]:
@@ -242,11 +271,9 @@ def _message(response: httpx2.Response) -> str:
     try:
         body = cast("object", response.json())
     except (ValueError, RecursionError):
-        return quoted(
-            re.sub(r"<(?:style|script).*?</(?:style|script)>|<[^>]+>", " ", response.text[:20_000], flags=re.DOTALL)
-        )
+        return re.sub(r"<(?:style|script).*?</(?:style|script)>|<[^>]+>", " ", response.text[:20_000], flags=re.DOTALL)
     if not isinstance(body, Mapping):
-        return quoted(response.text)
+        return response.text
     answer = cast("Mapping[str, Any]", body)
     error = answer.get("error")
     inner = cast("Mapping[str, Any]", error).get("message") if isinstance(error, Mapping) else error
@@ -257,7 +284,7 @@ def _message(response: httpx2.Response) -> str:
     said = _words(message)
     if _is_validation(message):
         said = " ".join([said, *(detail for detail in _words(details).split("; ") if detail not in said)])
-    return quoted(said)
+    return said
 
 
 def _is_validation(message: object) -> bool:

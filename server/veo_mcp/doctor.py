@@ -2,13 +2,15 @@
 
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from veo_mcp import __version__
-from veo_mcp.errors import SettingsError, VeoError
+from veo_mcp.client import VeoClient
+from veo_mcp.errors import SettingsError, UpstreamError, VeoError, as_said
 from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings, is_set
 from veo_mcp.store import Database, Store
 from veo_mcp.wiring import database_address, open_api
@@ -96,16 +98,26 @@ async def _service(settings: Settings) -> list[Finding]:
     if settings.backend == "sandbox":
         return [Finding(ok=True, what="service", said="not asked: the sandbox needs no network")]
     async with open_api(settings) as (client, _):
-        findings: list[Finding] = []
-        try:
-            models = await client.models()
-            ok = settings.model in models
-            said = f"{settings.model} is {'' if ok else 'NOT '}among the {len(models)} on offer"
-            said += "" if ok else ": set VEO_MCP_MODEL"
-            findings.append(Finding(ok=ok, what="models", said=said))
-            balance = await client.balance_usd()
-            said = "the answer has no current_balance, unlike documented" if balance is None else f"${balance:.2f}"
-            findings.append(Finding(ok=balance is not None and balance > 0, what="balance", said=said))
-        except VeoError as error:
-            findings.append(Finding(ok=False, what="service", said=str(error)))
-        return findings
+        return [await _asked("models", partial(_models, client)), await _asked("balance", partial(_balance, client))]
+
+
+async def _asked(what: str, ask: Callable[[], Awaitable[tuple[bool, str]]]) -> Finding:
+    try:
+        ok, said = await ask()
+    except UpstreamError as error:
+        ok, said = False, f"{error}{as_said(error.said)}"
+    return Finding(ok=ok, what=what, said=said)
+
+
+async def _models(client: VeoClient) -> tuple[bool, str]:
+    models = await client.models()
+    if client.model in models:
+        return True, f"{client.model} is among the {len(models)} on offer"
+    return False, f"{client.model} is NOT among the {len(models)} on offer: set VEO_MCP_MODEL"
+
+
+async def _balance(client: VeoClient) -> tuple[bool, str]:
+    balance = await client.balance_usd()
+    if balance is None:
+        return False, "the answer has no figure as its current_balance, unlike documented"
+    return balance > 0, f"${balance:.2f}"
