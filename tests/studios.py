@@ -93,6 +93,15 @@ class Place:
             yield connected
 
 
+async def until_sent(studio: Studio, job: Job) -> Job:
+    """Return the job once its paid call is answered."""
+    async for latest in studio.follow(job, 10):
+        job = latest
+        if job.state is not State.SUBMITTING:
+            break
+    return job
+
+
 def a_request(prompt: str = PROMPT, **fields: Any) -> VideoRequest:
     return VideoRequest(prompt=prompt, **fields)
 

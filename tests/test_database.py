@@ -36,7 +36,7 @@ async def test_a_ledger_of_a_newer_schema_is_refused_and_left_alone(
 ) -> None:
     job = await insert(store, a_job())
     monkeypatch.setattr(database, "MIGRATIONS", ())
-    with pytest.raises(LedgerError, match=r"schema 1; this veo-mcp knows 0\. Upgrade veo-mcp"):
+    with pytest.raises(LedgerError, match=r"schema \d; this veo-mcp knows 0\. Upgrade veo-mcp"):
         await open_store().get(job.id)
     monkeypatch.undo()
     assert await open_store().get(job.id) == job

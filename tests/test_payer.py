@@ -11,7 +11,7 @@ import anyio
 import httpx2
 import pytest
 
-from studios import NOON, PROMPT, Place, a_job, a_request, until
+from studios import NOON, PROMPT, Place, a_job, a_request, until, until_sent
 from upstream import Answer, Gate, accepts, fails, says
 from veo_mcp import payer
 from veo_mcp.api import VideoRequest
@@ -25,7 +25,7 @@ CAPITALS = "Body validation error! resolution: Invalid enum value. Expected '720
 async def ordered(studio: Studio, request: VideoRequest | None = None) -> Job:
     """Order a video and return the job once the paid call is over and done with."""
     order = await studio.submit(request or a_request())
-    return await studio.wait_until_sent(order.job, 10)
+    return await until_sent(studio, order.job)
 
 
 async def failure_of(place: Place, request: VideoRequest | None = None) -> Failure:
@@ -127,7 +127,7 @@ async def test_a_service_that_wants_too_much_patience_is_a_free_failure(place: P
         assert "Nothing was ordered or charged" in job.failure.message
         again = await studio.submit(a_request())
         assert not again.reused
-        assert (await studio.wait_until_sent(again.job, 10)).generation_id == "later"
+        assert (await until_sent(studio, again.job)).generation_id == "later"
 
 
 async def test_an_address_that_cannot_be_reached_is_a_free_failure(

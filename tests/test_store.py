@@ -203,11 +203,13 @@ async def test_a_paid_id_is_recorded_whoever_owns_the_job_by_now(store: Store) -
     assert await owned(store, job, "me")
 
 
-async def test_an_id_that_is_recorded_is_not_overwritten(store: Store) -> None:
+async def test_a_second_id_of_an_order_is_recorded_beside_the_first(store: Store) -> None:
     job = await insert(store, a_job())
     await store.accept(job.accepted("first", cost_usd=None), owner="me", lease=20)
-    await store.accept(job.accepted("second", cost_usd=None), owner="me", lease=20)
+    await store.accept(job.accepted("second", cost_usd=0.5), owner="me", lease=20)
     assert (await kept(store, job)).generation_id == "first"
+    (taken,) = await store.take_over(account=job.account, owner="another", lease=20)
+    assert (taken.generation_id, taken.request, taken.cost_usd) == ("second", job.request, 0.5)
 
 
 async def test_two_orders_that_are_answered_with_the_same_id_are_both_recorded(store: Store) -> None:

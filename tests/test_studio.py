@@ -8,9 +8,10 @@ import anyio
 import httpx2
 import pytest
 
-from studios import PROMPT, QUICK, Place, a_request, obstruct, until
+from studios import PROMPT, QUICK, Place, a_request, fields_of, obstruct, until, until_sent
 from test_watcher import ended, leave_behind, ledger_of
 from upstream import Gate, accepts, completed, fails, says, status
+from veo_mcp.answers import answer
 from veo_mcp.errors import BudgetExceeded, InvalidRequest, NotSaved, UnknownGeneration, UpstreamError
 from veo_mcp.jobs import State
 from veo_mcp.studio import Order, Studio
@@ -32,7 +33,7 @@ async def test_the_same_order_under_way_is_handed_back(place: Place) -> None:
         await gate.reached.wait()
         while_sending = await studio.submit(a_request(f"  {PROMPT} ", duration=8, resolution="1080p"))
         gate.opened.set()
-        await studio.wait_until_sent(first.job, 10)
+        await until_sent(studio, first.job)
         while_generating = await studio.submit(a_request())
     assert [first.reused, while_sending.reused, while_generating.reused] == [False, True, True]
     assert {first.job.id, while_sending.job.id, while_generating.job.id} == {first.job.id}
@@ -47,7 +48,7 @@ async def test_a_finished_video_is_handed_back_until_somebody_holds_it(place: Pl
         studio.deliver(undelivered.job)
         another = await studio.submit(a_request())
         assert not another.reused
-        await studio.wait_until_sent(another.job, 10)
+        await until_sent(studio, another.job)
     assert len(place.upstream.posts) == 2
 
 
@@ -66,7 +67,7 @@ async def test_another_request_is_another_order(place: Place) -> None:
             for request in (a_request(), a_request(seed=1), a_request(seed=2), a_request(duration=4))
         ]
         for order in orders:
-            await studio.wait_until_sent(order.job, 10)
+            await until_sent(studio, order.job)
     assert not any(order.reused for order in orders)
     assert len(place.upstream.posts) == 4
 
@@ -85,10 +86,11 @@ async def test_a_new_variant_is_always_paid_and_the_newest_is_found_later(place:
     async with place.open() as studio:
         await studio.submit(a_request())
         second = await studio.submit(a_request(), new_variant=True)
+        place.clock.forward(1)
         third = await studio.submit(a_request(), new_variant=True)
         found = await studio.submit(a_request())
         for order in (second, third):
-            await studio.wait_until_sent(order.job, 10)
+            await until_sent(studio, order.job)
         assert [second.reused, third.reused, found.reused] == [False, False, True]
         assert found.job.id == third.job.id
         await until(lambda: len(place.upstream.posts) == 3)
@@ -187,7 +189,7 @@ async def test_a_budget_refuses_before_anything_is_sent_and_shows_its_figures(pl
     place.upstream.polls = [status("generating")]
     async with place.open(daily_budget_usd=2.0) as studio:
         first = await studio.submit(a_request())
-        await studio.wait_until_sent(first.job, 10)
+        await until_sent(studio, first.job)
         with pytest.raises(BudgetExceeded) as refusal:
             await studio.submit(a_request("another"))
         for figure in ("$1.56 of today's budget of $2.00", "costs about $1.56", "Nothing was sent or charged"):
@@ -339,26 +341,51 @@ async def test_an_id_that_cannot_be_asked_about_is_an_error_in_upstreams_words_a
         assert (await studio.page()).jobs == []
 
 
-async def test_an_id_from_the_accounts_history_settles_the_one_order_of_unknown_outcome(place: Place) -> None:
+async def test_an_id_from_the_accounts_history_settles_an_order_of_unknown_outcome(place: Place) -> None:
+    place.upstream.orders = [fails(), fails()]
+    async with place.open() as studio:
+        other = await studio.wait((await studio.submit(a_request("Another"))).job, 10)
+        lost = await ended(studio)
+        assert (lost.state, lost.failure and f"{lost.id}=ITS_ID" in lost.failure.message) == (State.UNKNOWN, True)
+        found = await studio.wait(await studio.look_up(f"{lost.id}=from-the-history"), 10)
+        again = await studio.submit(a_request())
+        assert (await studio.known(other.id)).state is State.UNKNOWN
+    assert (found.id, found.state, found.generation_id) == (lost.id, State.COMPLETED, "from-the-history")
+    assert (again.reused, again.job.id) == (True, lost.id)
+    assert len(place.upstream.posts) == 2
+
+
+async def test_an_id_that_was_looked_at_first_settles_the_order_all_the_same(place: Place) -> None:
     place.upstream.orders = [fails()]
     async with place.open() as studio:
         lost = await ended(studio)
-        assert lost.state is State.UNKNOWN
-        found = await studio.wait(await studio.look_up("from-the-history"), 10)
-        again = await studio.submit(a_request())
-    assert (found.id, found.state, found.generation_id) == (lost.id, State.COMPLETED, "from-the-history")
-    assert any("whose answer never came" in warning for warning in found.warnings)
-    assert (again.reused, again.job.id) == (True, lost.id)
-    assert len(place.upstream.posts) == 1
+        seen = await studio.wait(await studio.look_up("from-the-history"), 10)
+        assert any(f'"{lost.id}=from-the-history"' in warning for warning in seen.warnings)
+        found = await studio.wait(await studio.look_up(f"{lost.id}=from-the-history"), 10)
+        assert [job.id for job in (await studio.page()).jobs] == [lost.id] == [found.id]
 
 
-async def test_of_several_orders_of_unknown_outcome_none_is_guessed(place: Place) -> None:
-    place.upstream.orders = [fails(), fails()]
+async def test_an_id_that_nobody_ordered_here_is_never_taken_for_an_order(place: Place) -> None:
+    place.upstream.orders = [fails()]
     async with place.open() as studio:
-        lost = [await ended(studio), await studio.wait((await studio.submit(a_request("Another"))).job, 10)]
-        found = await studio.wait(await studio.look_up("from-the-history"), 10)
-        assert [(await studio.known(job.id)).state for job in lost] == [State.UNKNOWN] * 2
+        lost = await ended(studio)
+        found = await studio.wait(await studio.look_up("somebody-elses"), 10)
+        again = await studio.submit(a_request())
     assert (found.state, found.request) == (State.COMPLETED, None)
+    assert (again.reused, again.job.id, again.job.state) == (True, lost.id, State.UNKNOWN)
+
+
+async def test_only_an_order_of_unknown_outcome_can_be_settled_and_not_with_anothers_video(place: Place) -> None:
+    place.upstream.orders = [fails(), accepts("gen-2")]
+    async with place.open() as studio:
+        lost = await ended(studio)
+        done = await studio.wait((await studio.submit(a_request("Another"))).job, 10)
+        with pytest.raises(InvalidRequest, match="is known here"):
+            await studio.look_up(f"{done.id}=from-the-history")
+        with pytest.raises(InvalidRequest, match="another order"):
+            await studio.look_up(f"{lost.id}={done.generation_id}")
+        with pytest.raises(UnknownGeneration):
+            await studio.look_up("job_00000000000000000000=from-the-history")
 
 
 async def test_one_of_our_own_ids_is_never_asked_for_upstream(place: Place) -> None:
@@ -368,13 +395,87 @@ async def test_one_of_our_own_ids_is_never_asked_for_upstream(place: Place) -> N
     assert place.upstream.seen == []
 
 
-async def test_a_job_of_another_account_is_shown_but_not_polled(place: Place) -> None:
+async def test_a_job_of_another_account_is_shown_and_left_to_it(place: Place) -> None:
+    place.upstream.polls = [says({}, 404)]
     job = await leave_behind(place, account="aimlapi-another")
     async with place.open() as studio:
         seen = await studio.look_up(job.id)
         assert seen == job
         assert await studio.refresh(seen) == seen
-    assert place.upstream.seen == []
+        told = fields_of(answer(studio, seen))
+    assert any("another key" in warning for warning in told["warnings"])
+    assert "do not poll" in told["next_step"]
+
+
+async def test_after_the_key_was_changed_a_job_is_brought_over_when_it_is_asked_for(place: Place) -> None:
+    async with place.open() as studio:
+        place.upstream.polls = [status("generating")]
+        ordered = await until_sent(studio, (await studio.submit(a_request())).job)
+    place.upstream.polls = [status("generating"), completed()]
+    async with place.open(api_key="f" * 32) as studio:
+        done = await studio.wait(await studio.look_up(ordered.handle), 10)
+        again = await studio.submit(a_request())
+    assert (done.id, done.state) == (ordered.id, State.COMPLETED)
+    assert (again.reused, again.job.id) == (True, ordered.id)
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_job_is_not_brought_over_while_its_own_server_runs(place: Place) -> None:
+    place.upstream.polls = [status("generating")]
+    async with place.open() as studio, place.open(api_key="f" * 32) as another:
+        ordered = await until_sent(studio, (await studio.submit(a_request())).job)
+        assert (await another.look_up(ordered.handle)).account == studio.settings.account
+        assert (await studio.known(ordered.id)).account == studio.settings.account
+
+
+async def test_a_lost_file_of_another_account_is_said_to_be_lost(place: Place) -> None:
+    async with place.open() as studio:
+        done = await ended(studio)
+    assert done.file is not None
+    done.file.path.unlink()
+    place.upstream.polls = [says({}, 404)]
+    async with place.open(api_key="f" * 32) as studio:
+        with pytest.raises(NotSaved, match="only the key that it was ordered with"):
+            await studio.look_up(done.handle)
+
+
+# Variants
+
+
+async def test_a_variant_that_is_refused_leaves_the_first_order_standing(place: Place) -> None:
+    place.upstream.orders = [accepts("gen-1"), says({"message": "No."}, 400)]
+    place.upstream.polls = [status("generating")]
+    async with place.open() as studio:
+        first = await studio.submit(a_request())
+        refused = await studio.wait((await studio.submit(a_request(), new_variant=True)).job, 10)
+        again = await studio.submit(a_request())
+    assert refused.state is State.FAILED
+    assert (again.reused, again.job.id) == (True, first.job.id)
+    assert len(place.upstream.posts) == 2
+
+
+async def test_a_variant_that_is_delivered_leaves_the_first_order_standing(place: Place) -> None:
+    place.upstream.orders = [accepts("gen-1"), accepts("gen-2")]
+    async with place.open() as studio:
+        first = await ended(studio)
+        second = await studio.wait((await studio.submit(a_request(), new_variant=True)).job, 10)
+        studio.deliver(second)
+        again = await studio.submit(a_request())
+    assert (again.reused, again.job.id) == (True, first.id)
+    assert len(place.upstream.posts) == 2
+
+
+async def test_an_unknown_outcome_stands_until_a_variant_of_it_is_delivered(place: Place) -> None:
+    place.upstream.orders = [fails(), says({"message": "No."}, 400), accepts("gen-3"), accepts("gen-4")]
+    async with place.open() as studio:
+        lost = await ended(studio)
+        await studio.wait((await studio.submit(a_request(), new_variant=True)).job, 10)
+        assert (await studio.submit(a_request())).job.id == lost.id
+        studio.deliver(await studio.wait((await studio.submit(a_request(), new_variant=True)).job, 10))
+        anew = await studio.submit(a_request())
+        await until_sent(studio, anew.job)
+    assert not anew.reused
+    assert len(place.upstream.posts) == 4
 
 
 # Following

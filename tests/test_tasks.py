@@ -14,7 +14,7 @@ from mcp.types import SubscriptionsListenRequestParams as ListenParams
 
 from studios import Place, fields_of, text_of, until
 from task_client import Answer, TaskClient, ask, finished, order, serving
-from upstream import Gate, completed, status
+from upstream import Gate, completed, says, status
 from veo_mcp.answers import TASKS_EXTENSION
 
 PROMPT = "A lighthouse at dawn"
@@ -187,6 +187,18 @@ async def test_only_reading_an_ended_task_delivers_its_video(place: Place, reach
         again = fields_of(await client.call_tool("generate_and_wait", {"prompt": PROMPT}))
     assert (again["status"], again["reused"]) == ("completed", True)
     assert len(place.upstream.posts) == 1
+
+
+async def test_an_ended_task_stays_as_it_ended_although_the_file_is_fetched_again(place: Place, reach: Reach) -> None:
+    async with connected(place, reach) as client:
+        task = await order(client, PROMPT)
+        done = await finished(client, task["taskId"])
+        result = done["result"]["structuredContent"]
+        await anyio.Path(result["video"]["path"]).unlink()
+        place.upstream.files = [Gate(says({}, 503))]
+        again = fields_of(await client.call_tool("get_video_status", {"generation_id": result["generation_id"]}))
+        assert again["status"] == "downloading"
+        assert await ask(client, "tasks/get", task["taskId"]) == done
 
 
 async def test_a_failed_generation_completes_its_task_with_an_error(place: Place, reach: Reach) -> None:

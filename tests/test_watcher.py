@@ -11,7 +11,7 @@ import anyio
 import httpx2
 import pytest
 
-from studios import NOON, QUICK, Place, a_job, a_request, obstruct, until
+from studios import NOON, QUICK, Place, a_job, a_request, obstruct, until, until_sent
 from upstream import LINK, Answer, Gate, accepts, clip, completed, delivers, fails, says, status
 from veo_mcp import fetching, watcher
 from veo_mcp.jobs import Failure, Job, State
@@ -168,7 +168,7 @@ async def test_an_overdue_job_is_said_to_be_overdue_until_its_file_is_there(plac
     place.upstream.polls = [status("generating")]
     async with place.open() as studio:
         order = await studio.submit(a_request())
-        await studio.wait_until_sent(order.job, 10)
+        await until_sent(studio, order.job)
         place.clock.forward(1001)
         job = order.job
         with anyio.fail_after(10):
@@ -183,7 +183,7 @@ async def test_a_job_that_nothing_is_heard_of_for_two_days_is_given_up_but_can_b
     place.upstream.polls = [status("generating")]
     async with place.open() as studio:
         order = await studio.submit(a_request())
-        await studio.wait_until_sent(order.job, 10)
+        await until_sent(studio, order.job)
         place.clock.forward(GIVE_UP_SECONDS + 1)
         job = await studio.wait(order.job, 10)
         assert (failure_of(job).name, failure_of(job).charged) == ("gave_up", "maybe")
@@ -316,7 +316,7 @@ async def test_a_job_left_running_is_watched_again_after_a_restart(place: Place)
     place.upstream.polls = [status("generating")]
     async with place.open() as studio:
         order = await studio.submit(a_request())
-        await studio.wait_until_sent(order.job, 10)
+        await until_sent(studio, order.job)
     place.upstream.polls = []
     async with place.open() as studio:
         assert (await studio.wait(await studio.known(order.job.id), 10)).state is State.COMPLETED
@@ -490,7 +490,7 @@ async def test_what_is_not_finished_is_let_go_of_at_the_end(place: Place) -> Non
     place.upstream.polls = [status("generating")]
     async with place.open() as studio:
         order = await studio.submit(a_request())
-        await studio.wait_until_sent(order.job, 10)
+        await until_sent(studio, order.job)
     async with ledger_of(place) as store:
         taken = await store.take_over(account=order.job.account, owner="next", lease=20)
     assert [job.id for job in taken] == [order.job.id]

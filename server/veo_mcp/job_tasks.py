@@ -39,8 +39,11 @@ class JobTasks:
         found = await studio.store.task(task_id)
         if found is None:
             return None
+        if found.ended is not None:
+            return Task.model_validate_json(found.ended)
         task = await _task(studio, found)
         if task.status == "completed":
+            await studio.store.end_task(task_id, task.model_dump_json(by_alias=True))
             studio.deliver(found.job)
         return task
 

@@ -1,6 +1,7 @@
 """Makes the one paid call of a job: repeated only where nothing was sent or upstream clearly said no."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -81,8 +82,12 @@ class Payer:
         return job.lost(_interrupted(job), at=self._clock())
 
     async def _send_once(self, job: Job, request: VideoRequest) -> Job:
+        began = time.time()
         if not await self._store.begin_sending(job, owner=self._owner, at=self._clock()):
             return job.lost(_interrupted(job), at=self._clock())
+        if time.time() - began > self._lease:  # slept: somebody else may have settled it
+            await self._write(lambda: self._store.not_sent(job, owner=self._owner))
+            return interrupted(job, at=self._clock())
         try:
             generation = await self._client.create(request, request_id=job.id)
         except (NotSent, Busy):
@@ -140,8 +145,8 @@ def _interrupted(job: Job) -> str:
 def _what_to_do(job: Job) -> str:
     return (
         "It may have been charged, so it is never sent again by itself. Look at the account's history at aimlapi.com"
-        f" (request id {job.id}): if the video is there, get_video_status with its id adopts it; if not, ask again with"
-        " new_variant=true."
+        f' (request id {job.id}): if the video is there, get_video_status(generation_id="{job.id}=ITS_ID") settles'
+        " this; if not, ask again with new_variant=true."
     )
 
 

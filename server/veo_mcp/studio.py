@@ -16,6 +16,7 @@ from veo_mcp.errors import (
     InvalidRequest,
     LedgerError,
     NotFound,
+    NotSaved,
     UnknownGeneration,
     UpstreamError,
     as_said,
@@ -107,21 +108,24 @@ class Studio:
             raise BudgetExceeded(_over_budget(job, claimed.spent_usd, limit or 0))
         if not claimed.is_new:
             return Order(job=await self._revived(claimed.job), reused=True)
-        self.watcher.watch(job)
-        await self.watcher.announce(job)
-        return Order(job=job, reused=False)
+        return Order(job=await self._tended(job), reused=False)
 
     async def look_up(self, handle: str) -> Job:
         """Return the job by our id or upstream's; an id that was never seen here is asked for upstream and adopted.
 
+        `job_…=ID` says that the order of unknown outcome `job_…` became the generation ID.
+
         Raises:
+            InvalidRequest: the order's outcome is known.
+            NotSaved: the file is gone and cannot be fetched with this key.
             UnknownGeneration: upstream does not know it either.
             UpstreamError: upstream could not be asked.
         """
+        order_id, settles, generation_id = handle.partition("=")
+        if settles and is_job_id(order_id):
+            return await self._settle(order_id, generation_id)
         job = await self.store.get(handle)
-        if job is None:
-            return await self._adopt(handle)
-        return await self._revived(job)
+        return await self._adopt(handle) if job is None else await self._revived(job)
 
     async def refresh(self, job: Job) -> Job:
         """Have upstream asked now, where this process tends the job; return what is known then."""
@@ -153,14 +157,6 @@ class Studio:
             job = latest
         return job
 
-    async def wait_until_sent(self, job: Job, seconds: float) -> Job:
-        """Return the job once the paid call is answered, or time is up."""
-        async for latest in self.follow(job, seconds):
-            job = latest
-            if job.state is not State.SUBMITTING:
-                break
-        return job
-
     def deliver(self, job: Job) -> None:
         """Note that a caller gets the outcome, so that the same request orders a new video from then on."""
         self.deliveries.hand(job)
@@ -184,7 +180,11 @@ class Studio:
 
     async def usual_seconds(self, job: Job) -> float:
         """Return the median time of the latest finished jobs of this kind, or a documented guess."""
-        seconds = await self.store.durations(job.kind)
+        try:
+            seconds = await self.store.durations(job.kind)
+        except LedgerError as error:
+            logger.warning("%s", error)  # whoever waits for a paid video must not hear of this instead
+            seconds = []
         return statistics.median(seconds) if seconds else USUAL_SECONDS.get(job.backend, 75.0)
 
     async def known(self, job_id: str) -> Job:
@@ -223,26 +223,20 @@ class Studio:
 
     async def _revived(self, job: Job) -> Job:
         """Fetch a paid file again where there is none, free of charge; leave everything else as it is."""
-        if not self.owns(job):
-            return job
         gone = job.file is not None and not await self.fetching.is_there(job.file.path)
-        return await self.watcher.retake(job) if gone or job.can_be_fetched else job
+        if not (gone or job.can_be_fetched or (job.is_active and not self.owns(job))):
+            return job
+        if not self.owns(job):
+            job = await self._brought_over(job)
+        if gone and not self.owns(job):
+            raise NotSaved(f"The file of {job.handle} is gone, and only the key that it was ordered with can fetch it.")
+        return await self.watcher.retake(job) if self.owns(job) and not job.is_active else job
 
     async def _adopt(self, handle: str) -> Job:
         if is_job_id(handle):
             raise UnknownGeneration(f"There is no job {handle!r} in this ledger. list_videos shows all that are.")
-        try:
-            generation = await self.client.retrieve(handle)
-        except NotFound as error:
-            raise UnknownGeneration(
-                f"There is no generation {handle!r}, neither in the ledger nor upstream. list_videos shows all."
-            ) from error
-        except UpstreamError as error:
-            raise UpstreamError(_cannot_say(handle, error), said=error.said, status=error.status) from error
-        if generation.word == "unknown" and not generation.id:
-            raise UnknownGeneration(f"Upstream does not know {handle!r}. list_videos shows what there is.")
-        if (lost := await self._only_order_of_unknown_outcome()) is not None:
-            return await self._found_again(lost, handle, generation)
+        generation = await self._asked(handle)
+        unknown = await self.store.page([State.UNKNOWN], 1)
         job = Job(
             id=new_job_id(),
             account=self.settings.account,
@@ -253,22 +247,58 @@ class Studio:
             generation_id=handle,
             created_at=self.clock(),
             cost_usd=generation.cost_usd,
+            warnings=tuple(_perhaps(lost, handle) for lost in unknown if self.owns(lost)),
         )
         adopted = await self.store.adopt(job, owner=self.watcher.owner, lease=self.watcher.pace.lease)
-        if adopted.id == job.id:
-            self.watcher.watch(adopted)
-            await self.watcher.announce(adopted)
-        return adopted
+        return await self._tended(adopted) if adopted.id == job.id else adopted
 
-    async def _only_order_of_unknown_outcome(self) -> Job | None:
-        lost = [job for job in await self.store.page([State.UNKNOWN], 100) if self.owns(job)]
-        return lost[0] if len(lost) == 1 else None
-
-    async def _found_again(self, lost: Job, handle: str, generation: Generation) -> Job:
-        """Take an id that nobody here ordered for the one order whose answer never came."""
-        warning = f"This id was taken for the order of {lost.created_at:%Y-%m-%d %H:%M} UTC, whose answer never came."
-        job = replace(lost.accepted(handle, cost_usd=generation.cost_usd), warnings=(*lost.warnings, warning))
+    async def _settle(self, order_id: str, generation_id: str) -> Job:
+        """Take an id from the account's history for an order whose answer never came."""
+        lost = await self.known(order_id)
+        if lost.state is not State.UNKNOWN or not self.owns(lost):
+            raise InvalidRequest(f"The outcome of {order_id} is known here; get_video_status({order_id!r}) tells it.")
+        standing = await self.store.get(generation_id)
+        if standing is not None and standing.request is not None:
+            raise InvalidRequest(f"{generation_id!r} is the video of another order. list_videos shows it.")
+        generation = await self._asked(generation_id)
+        job = lost.accepted(generation_id, cost_usd=generation.cost_usd)
         await self.store.accept(job, owner=self.watcher.owner, lease=self.watcher.pace.lease)
+        return await self._tended(job)
+
+    async def _brought_over(self, job: Job) -> Job:
+        """Give a job of another key to this one, where upstream knows it under this one: the key was changed.
+
+        The watcher then takes it over like any job that nobody looks after.
+        """
+        if job.backend != self.settings.backend or job.generation_id is None:
+            return job
+        try:
+            await self._asked(job.generation_id)
+        except (UnknownGeneration, UpstreamError):
+            return job
+        fingerprint = self._fingerprint(job.request) if job.request else None
+        ours = replace(job, account=self.settings.account, fingerprint=fingerprint)
+        return ours if await self.store.bring_over(ours) else job
+
+    async def _asked(self, generation_id: str) -> Generation:
+        """Ask upstream after an id that is not known here.
+
+        Raises:
+            UnknownGeneration, UpstreamError: with what that means here.
+        """
+        try:
+            generation = await self.client.retrieve(generation_id)
+        except NotFound as error:
+            raise UnknownGeneration(
+                f"There is no generation {generation_id!r}, neither in the ledger nor upstream. list_videos shows all."
+            ) from error
+        except UpstreamError as error:
+            raise UpstreamError(_cannot_say(generation_id, error), said=error.said, status=error.status) from error
+        if generation.word == "unknown" and not generation.id:
+            raise UnknownGeneration(f"Upstream does not know {generation_id!r}. list_videos shows what there is.")
+        return generation
+
+    async def _tended(self, job: Job) -> Job:
         self.watcher.watch(job)
         await self.watcher.announce(job)
         return job
@@ -292,6 +322,13 @@ def _cannot_say(handle: str, error: UpstreamError) -> str:
         f"{handle[:60]!r} is not in the ledger, and upstream could not be asked after it. {error}{as_said(error.said)}"
         " Nothing was"
         " charged: mend that or wait a little, then ask again. list_videos shows what was ordered here."
+    )
+
+
+def _perhaps(lost: Job, generation_id: str) -> str:
+    return (
+        f"An order of {lost.created_at:%Y-%m-%d %H:%M} UTC is of unknown outcome. If this is its video,"
+        f' get_video_status(generation_id="{lost.id}={generation_id}") settles it.'
     )
 
 

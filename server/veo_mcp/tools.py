@@ -2,7 +2,7 @@
 
 import base64
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated, Any
 
 import anyio
@@ -65,7 +65,10 @@ async def create_video(
     require(confirmed)
     studio = studio_of(ctx)
     order = await studio.submit(request, new_variant=new_variant)
-    job = await studio.wait_until_sent(order.job, SEND_SECONDS)
+    job = order.job
+    async for job in _followed(ctx, order.job, SEND_SECONDS):
+        if job.state is not State.SUBMITTING:
+            break
     return await _handed_over(ctx, job, reused=order.reused)
 
 
@@ -106,7 +109,8 @@ async def generate_and_wait(
     order = await studio.submit(request, new_variant=new_variant)
     if not order.job.is_settled and wants_task(ctx):
         return task_answer(studio, order.job, reused=order.reused)
-    job = await _waited(ctx, order.job, _wait_seconds(ctx, max_wait_seconds))
+    wait_seconds = _host_bears(ctx) if max_wait_seconds is None else max_wait_seconds
+    job = await _waited(ctx, order.job, wait_seconds)
     return await _handed_over(ctx, job, reused=order.reused, waited=True)
 
 
@@ -133,22 +137,19 @@ async def view_video(ctx: StudioContext, generation_id: GenerationId) -> CallToo
         raise InvalidRequest(f"There is nothing to see yet: {wording.summary(result)}")
     sheet = await studio.sheet(job)
     studio.deliver(job)
-    content: list[ContentBlock] = [TextContent(type="text", text=wording.caption(result.video))]
+    text = wording.caption(result.video, has_picture=sheet is not None)
+    content: list[ContentBlock] = [TextContent(type="text", text=text)]
     if sheet is not None:
         picture = base64.b64encode(await anyio.Path(sheet).read_bytes()).decode()
         content.append(ImageContent(type="image", data=picture, mime_type="image/jpeg"))
     return CallToolResult(content=content, _meta={results.PLAYS: job.handle})
 
 
-def _wait_seconds(ctx: StudioContext, asked: float | None) -> float:
-    """Return how long this call waits: the caller's figure or the host's, below VEO_MCP_MAX_WAIT_SECONDS."""
-    limit = studio_of(ctx).settings.max_wait_seconds
-    if asked is None:
-        asked = _host_bears(ctx) if limit is None else limit
-    return asked if limit is None else min(asked, limit)
-
-
 def _host_bears(ctx: StudioContext) -> float:
+    """Return how long this host lets a call wait, or what the person has set instead."""
+    limit = studio_of(ctx).settings.max_wait_seconds
+    if limit is not None:
+        return limit
     client, meta = ctx.session.client_params, ctx.request_context.meta
     return default_wait(
         client.client_info.name if client else None,
@@ -162,14 +163,23 @@ async def _waited(ctx: StudioContext, job: Job, seconds: float) -> Job:
     studio = studio_of(ctx)
     usual = await studio.usual_seconds(job)
     progress = Progress(ctx.report_progress, usual)
-    async for latest in studio.follow(job, seconds, report_seconds=LISTENING_SECONDS if ctx.headers else None):
+    async for latest in _followed(ctx, job, seconds):
         job, now = latest, studio.clock()
-        if await _has_left(ctx):
-            break
         message = wording.progress_message(job, usual, now)
         tell = progress.done if job.state is State.COMPLETED else progress.so_far
         await tell(job.elapsed_seconds(now), message)
     return job
+
+
+async def _followed(ctx: StudioContext, job: Job, seconds: float) -> AsyncGenerator[Job]:
+    """Follow the job for as long as this call may wait and somebody listens."""
+    studio = studio_of(ctx)
+    limit = studio.settings.max_wait_seconds
+    seconds = seconds if limit is None else min(seconds, limit)
+    async for latest in studio.follow(job, seconds, report_seconds=LISTENING_SECONDS if ctx.headers else None):
+        if await _has_left(ctx):
+            return
+        yield latest
 
 
 async def _handed_over(ctx: StudioContext, job: Job, *, reused: bool = False, waited: bool = False) -> CallToolResult:

@@ -46,9 +46,10 @@ def facts(video: VideoFile) -> str:
     return f"{video.duration_seconds:.1f} s, {size}, {sound_in_words(video.loudness_lufs, has_audio=video.has_audio)}"
 
 
-def caption(video: VideoFile) -> str:
+def caption(video: VideoFile, *, has_picture: bool = True) -> str:
     """Say in two lines what is in the video and what is on the contact sheet."""
-    return f"As measured: {facts(video)}.\nNine frames in order, with their times, of {video.path}"
+    shown = "Nine frames in order, with their times, of" if has_picture else "No picture could be made of"
+    return f"As measured: {facts(video)}.\n{shown} {video.path}"
 
 
 def cost(result: VideoResult) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import httpx2
 import pytest
 
-from studios import Place, a_request, a_sandbox, serving
+from studios import Place, a_request, a_sandbox, serving, until_sent
 from upstream import clip
 from veo_mcp import payer
 from veo_mcp.jobs import Job, State
@@ -116,7 +116,7 @@ async def test_every_trouble_ends_as_the_contract_says(
     async with contracted(place, reach) as studio:
         if marker == "stuck":
             order = await studio.submit(a_request(f"[sandbox:{marker}] x"))
-            await studio.wait_until_sent(order.job, 10)
+            await until_sent(studio, order.job)
             place.clock.forward(1001)
             job = await studio.wait(order.job, 0.5)
         else:

@@ -1,11 +1,11 @@
 """What is asked of the jobs table."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from veo_mcp.jobs import ACTIVE, Job, State
+from veo_mcp.jobs import ACTIVE, Job, State, new_job_id
 from veo_mcp.store.database import Database, Execute, Row
 from veo_mcp.store.rows import COLUMNS, from_row, to_row
 
@@ -23,6 +23,8 @@ _SAVE = "UPDATE jobs SET {} WHERE id = :id AND owner = :owner RETURNING id".form
 )
 _LONGEST_LEASE = 600  # seconds; one that ends later was given before the clock was set back
 _FREE = f"(owner IS NULL OR lease_until < NOW OR lease_until > NOW + {_LONGEST_LEASE})"
+_STANDING = """SELECT * FROM jobs WHERE fingerprint = :fingerprint AND claim IS NOT NULL
+    ORDER BY created_at DESC, id DESC LIMIT 1"""
 _RANK = "(CASE WHEN state = 'unknown' THEN 1 ELSE 0 END)"
 
 
@@ -37,13 +39,17 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTask:
-    """A client's handle on a job. `reused`: the job was there already; `cancelled`: the client no longer waits."""
+    """A client's handle on a job. `reused`: the job was there already; `cancelled`: the client no longer waits.
+
+    `ended` is what the task was found to have ended with, whatever becomes of the job later.
+    """
 
     id: str
     job: Job
     created_at: datetime
     reused: bool
     cancelled: bool = False
+    ended: str | None = None
 
 
 class Store:
@@ -69,26 +75,27 @@ class Store:
     ) -> Claimed:
         """Insert the job, unless its fingerprint is claimed already or the sum since `since` would pass the limit.
 
-        One transaction: of all processes on this database exactly one is told `is_new`. `anew` never finds an earlier
-        job; it takes the claim from it, so that the same request later finds the newest.
+        One transaction: of all processes on this database exactly one is told `is_new`. A job claims its fingerprint
+        until it is delivered or has ended free of charge. `anew` adds a claim beside those that stand; the same
+        request later finds the newest.
         """
+        claim = f"{job.fingerprint} {job.id}" if anew else job.fingerprint
 
         def work(execute: Execute) -> Claimed:
-            standing = [] if anew else execute("SELECT * FROM jobs WHERE claim = :claim", claim=job.fingerprint)
+            standing = [] if anew else execute(_STANDING, fingerprint=job.fingerprint)
             spent = float(execute(_SPENT, backend=job.backend, since=since.timestamp())[0]["usd"])
             if standing:
                 return Claimed(job=from_row(standing[0]), is_new=False, spent_usd=spent)
             if limit_usd is not None and spent + (job.estimate_usd or 0) > limit_usd + 1e-9:
                 return Claimed(job=None, is_new=False, spent_usd=spent)
-            execute("UPDATE jobs SET claim = NULL WHERE claim = :claim", claim=job.fingerprint)
-            execute(_INSERT, **to_row(job), claim=job.fingerprint, owner=owner, lease=lease)
+            execute(_INSERT, **to_row(job), claim=claim, owner=owner, lease=lease)
             return Claimed(job=job, is_new=True, spent_usd=spent)
 
         return await self._database.transact(work)
 
     async def claimed(self, fingerprint: str) -> Job | None:
         """Return the job that an order of this fingerprint would be answered with."""
-        return await self._job("SELECT * FROM jobs WHERE claim = :claim", claim=fingerprint)
+        return await self._job(_STANDING, fingerprint=fingerprint)
 
     async def last_delivered(self, fingerprint: str) -> Job | None:
         """Return the newest job of this fingerprint whose video a caller has."""
@@ -121,7 +128,8 @@ class Store:
         """Record the id that upstream gave, whoever owns the job by now, even if its row has gone.
 
         A paid id is never dropped. Whoever has adopted the id meanwhile, from the account's history, gives way to the
-        order itself.
+        order itself. Where the order was settled with another id meanwhile, this one gets a row of its own, which
+        somebody takes over.
         """
         drop = """DELETE FROM jobs WHERE account = :account AND generation_id = :generation_id AND id <> :id
             AND request IS NULL"""
@@ -130,9 +138,14 @@ class Store:
             failure = NULL, finished_at = NULL, owner = excluded.owner, lease_until = excluded.lease_until
             WHERE jobs.generation_id IS NULL"""
 
+        other = "SELECT id FROM jobs WHERE id = :id AND generation_id <> :generation_id"
+
         def work(execute: Execute) -> None:
             execute(drop, account=job.account, generation_id=job.generation_id, id=job.id)
-            execute(sql, **to_row(job), claim=None, owner=owner, lease=lease)
+            if execute(other, id=job.id, generation_id=job.generation_id):
+                execute(sql, **to_row(replace(job, id=new_job_id())), claim=None, owner=None, lease=0)
+            else:
+                execute(sql, **to_row(job), claim=None, owner=owner, lease=lease)
 
         await self._database.transact(work)
 
@@ -171,6 +184,13 @@ class Store:
             WHERE id = :id AND state = :state AND {_FREE} RETURNING id"""
         return bool(await self._rows(sql, id=job.id, state=job.state.value, owner=owner, lease=lease))
 
+    async def bring_over(self, job: Job) -> bool:
+        """Give a job, and its claim, to another account, unless somebody is looking after it."""
+        sql = f"""UPDATE jobs SET account = :account, fingerprint = :fingerprint,
+            claim = CASE WHEN claim IS NULL THEN NULL ELSE :claim END WHERE id = :id AND {_FREE} RETURNING id"""
+        claim = f"{job.fingerprint} {job.id}"
+        return bool(await self._rows(sql, id=job.id, account=job.account, fingerprint=job.fingerprint, claim=claim))
+
     async def let_go(self, *, owner: str) -> None:
         """Give up all leases, so that the next process need not wait for them to run out."""
         await self._rows("UPDATE jobs SET owner = NULL, lease_until = NULL WHERE owner = :owner", owner=owner)
@@ -205,9 +225,19 @@ class Store:
         return [float(row["seconds"]) for row in await self._rows(sql, kind=kind, limit=limit)]
 
     async def deliver(self, job: Job, *, at: datetime) -> None:
-        """Note that a caller has been handed the outcome: the same request orders a new video from here on."""
+        """Note that a caller has been handed the outcome: the same request orders a new video from here on.
+
+        Earlier orders of unknown outcome, which the caller has then replaced, no longer stand in its way.
+        """
+        replaced = """UPDATE jobs SET claim = NULL
+            WHERE fingerprint = :fingerprint AND state = 'unknown' AND created_at <= :created_at"""
         sql = "UPDATE jobs SET delivered_at = :at, claim = NULL WHERE id = :id AND delivered_at IS NULL"
-        await self._rows(sql, id=job.id, at=at.timestamp())
+
+        def work(execute: Execute) -> None:
+            execute(replaced, fingerprint=job.fingerprint, created_at=job.created_at.timestamp())
+            execute(sql, id=job.id, at=at.timestamp())
+
+        await self._database.transact(work)
 
     # Tasks: a client's handle on a job, good in any process and after a restart
 
@@ -216,15 +246,23 @@ class Store:
         await self._rows(sql, id=task.id, job_id=task.job.id, at=task.created_at.timestamp(), reused=int(task.reused))
 
     async def task(self, task_id: str) -> JobTask | None:
-        sql = """SELECT jobs.*, tasks.created_at AS task_created_at, reused, cancelled_at
+        sql = """SELECT jobs.*, tasks.created_at AS task_created_at, reused, cancelled_at, ended
             FROM tasks JOIN jobs ON jobs.id = job_id WHERE tasks.id = :id"""
         for row in await self._rows(sql, id=task_id):
             created_at = datetime.fromtimestamp(row["task_created_at"], UTC)
-            cancelled = row["cancelled_at"] is not None
             return JobTask(
-                id=task_id, job=from_row(row), created_at=created_at, reused=bool(row["reused"]), cancelled=cancelled
+                id=task_id,
+                job=from_row(row),
+                created_at=created_at,
+                reused=bool(row["reused"]),
+                cancelled=row["cancelled_at"] is not None,
+                ended=row["ended"],
             )
         return None
+
+    async def end_task(self, task_id: str, ended: str) -> None:
+        """Keep what the task ended with."""
+        await self._rows("UPDATE tasks SET ended = :ended WHERE id = :id AND ended IS NULL", id=task_id, ended=ended)
 
     async def cancel_task(self, task_id: str, *, at: datetime) -> None:
         sql = "UPDATE tasks SET cancelled_at = :at WHERE id = :id AND cancelled_at IS NULL"

@@ -41,4 +41,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             cancelled_at DOUBLE PRECISION
         )""",
     ),
+    (
+        "CREATE INDEX jobs_fingerprint ON jobs(fingerprint)",
+        "ALTER TABLE tasks ADD COLUMN ended TEXT",
+    ),
 )
