@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studios import KEY, Place, a_sandbox, serving
+from studios import KEY, Place, a_request, a_sandbox, serving
 from test_cli import Shell, shell
 from veo_mcp.doctor import Finding, examine
 
@@ -72,6 +72,14 @@ async def test_a_ledger_of_a_newer_version_is_found(tmp_path: Path, place: Place
     with closing(sqlite3.connect(tmp_path / "home" / "jobs.sqlite3")) as connection, connection:
         connection.execute("UPDATE schema_version SET version = 99")
     assert "Upgrade veo-mcp" in (await problems(tmp_path))["ledger"]
+
+
+async def test_a_ledger_whose_rows_cannot_be_read_is_found(tmp_path: Path, place: Place) -> None:
+    async with place.open() as studio:
+        await studio.submit(a_request())
+    with closing(sqlite3.connect(tmp_path / "home" / "jobs.sqlite3")) as connection, connection:
+        connection.execute("UPDATE jobs SET request = '{'")
+    assert "cannot be read" in (await problems(tmp_path))["ledger"]
 
 
 async def test_a_ledger_in_use_is_well(tmp_path: Path, place: Place) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from veo_mcp import __version__
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import SettingsError, UpstreamError, VeoError, as_said
+from veo_mcp.errors import SettingsError, UpstreamError, VeoError, as_said, quoted
 from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings, is_set
 from veo_mcp.store import Database, Store
 from veo_mcp.wiring import database_address, open_api
@@ -89,6 +89,9 @@ async def _ledger(settings: Settings) -> Finding:
         return Finding(ok=True, what="ledger", said=f"{shown}, {'with' if jobs else 'without'} jobs")
     except VeoError as error:
         return Finding(ok=False, what="ledger", said=str(error))
+    except (OSError, ValueError, TypeError) as error:
+        said = f"{shown} holds what cannot be read ({quoted(str(error))}): was it written by another veo-mcp?"
+        return Finding(ok=False, what="ledger", said=said)
     finally:
         await store.close()
 
