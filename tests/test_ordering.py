@@ -4,8 +4,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from mcp import ClientSession, MCPError
 from mcp.client.context import ClientRequestContext
-from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
+from mcp.types import (
+    ClientCapabilities,
+    ElicitationCapability,
+    ElicitRequestFormParams,
+    ElicitRequestParams,
+    ElicitResult,
+    ErrorData,
+    UrlElicitationCapability,
+)
 
 from studios import MODES, PROMPT, Mode, Place, fields_of, text_of
 from upstream import status
@@ -96,10 +105,10 @@ async def test_what_cannot_be_asked_is_refused_with_what_is_allowed(
 class Person:
     """Answers what the server asks; keeps the questions."""
 
-    answer: ElicitResult
+    answer: ElicitResult | ErrorData
     asked: list[ElicitRequestFormParams] = field(default_factory=list[ElicitRequestFormParams])
 
-    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
         assert isinstance(params, ElicitRequestFormParams)
         self.asked.append(params)
         return self.answer
@@ -150,6 +159,44 @@ async def test_a_client_that_cannot_ask_gets_a_refusal_that_names_the_setting(pl
         assert part in text_of(refused)
     assert not cheap.is_error
     assert [post.get("duration") for post in place.upstream.posts] == [4]
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        saying("accept"),
+        saying("accept", approve="perhaps"),
+        Person(ErrorData(code=-32601, message="Method not found")),
+    ],
+    ids=["says nothing", "says something else", "knows no questions"],
+)
+async def test_an_answer_that_cannot_be_read_orders_nothing(place: Place, mode: Mode, person: Person) -> None:
+    async with place.connect(mode, client={"elicitation_callback": person}, confirm_above_usd=1.0) as client:
+        try:
+            said = text_of(await client.call_tool("create_video", {"prompt": PROMPT}))
+        except MCPError as error:  # since 2026-07-28 the client itself gives up
+            assert mode != "legacy"
+            said = error.error.message
+        else:
+            assert "Nothing was sent or charged" in said
+            assert "VEO_MCP_CONFIRM_ABOVE_USD" in said
+    assert "Resolver" not in said
+    assert place.upstream.posts == []
+
+
+async def test_a_client_that_only_opens_links_cannot_ask(
+    place: Place, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = ClientCapabilities(elicitation=ElicitationCapability(url=UrlElicitationCapability()))
+
+    def only_links(_: ClientSession, version: str) -> ClientCapabilities:
+        return links
+
+    monkeypatch.setattr(ClientSession, "_build_capabilities", only_links)
+    async with place.connect(mode, confirm_above_usd=1.0) as client:
+        refused = await client.call_tool("create_video", {"prompt": PROMPT})
+    assert "cannot ask the person" in text_of(refused)
+    assert place.upstream.posts == []
 
 
 async def test_the_price_asked_about_is_that_of_the_order(place: Place, mode: Mode) -> None:

@@ -17,7 +17,7 @@ from veo_mcp.api import (
     Seed,
     VideoRequest,
 )
-from veo_mcp.errors import NotConfirmed
+from veo_mcp.errors import NotConfirmed, quoted
 from veo_mcp.studio import Studio
 
 StudioContext = Context[Studio]
@@ -73,14 +73,29 @@ async def confirm(ctx: StudioContext, request: Ordered, new_variant: bool) -> Ap
     what = (
         f"{'An' if request.seconds == 8 else 'A'} {request.seconds} s video {sound} at {request.resolution or '1080p'}"
     )
-    capabilities = ctx.client_capabilities
-    if capabilities is None or capabilities.elicitation is None:
+    costs = "would cost" if studio.settings.backend == "sandbox" else "costs"
+    if not _can_ask(ctx):
         raise NotConfirmed(
-            f"Not ordered: {what[0].lower()}{what[1:]} costs about ${price:.2f}. VEO_MCP_CONFIRM_ABOVE_USD is"
+            f"Not ordered: {what[0].lower()}{what[1:]} {costs} about ${price:.2f}. VEO_MCP_CONFIRM_ABOVE_USD is"
             f" ${studio.settings.confirm_above_usd or 0:.2f}, and this client cannot ask the person. Nothing was sent"
             " or charged. Order a cheaper one (shorter, without sound), or tell the person to raise that setting."
         )
-    return Elicit(f"{what} costs about ${price:.2f}. Order it?", Approval)
+    return Elicit(f"{what} {costs} about ${price:.2f}. Order it?", Approval)
+
+
+def _can_ask(ctx: StudioContext) -> bool:
+    """Say whether the client shows forms; one that names neither forms nor links means forms."""
+    asks = ctx.client_capabilities.elicitation if ctx.client_capabilities else None
+    return asks is not None and (asks.form is not None or asks.url is None)
+
+
+def unanswered(said: str) -> str:
+    """Say that the client could not bring an answer to the question, in its own words."""
+    return (
+        "Not ordered: the person was to be asked about the price, but this client brought no answer"
+        f' ("{quoted(said)}"). Nothing was sent or charged. Ask in the chat; the person can raise'
+        " VEO_MCP_CONFIRM_ABOVE_USD."
+    )
 
 
 Confirmed = Annotated[ElicitationResult[Approval], Resolve(confirm)]

@@ -2,10 +2,12 @@
 
 import base64
 import logging
+import re
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.server.caching import CacheHint
 from mcp.server.lowlevel.helper_types import ReadResourceContents
@@ -30,6 +32,7 @@ from pydantic import AnyUrl, ValidationError
 from veo_mcp import __version__, apps, prompts, resources
 from veo_mcp.errors import VeoError
 from veo_mcp.job_tasks import JobTasks
+from veo_mcp.ordering import unanswered
 from veo_mcp.refusals import explain
 from veo_mcp.settings import Settings
 from veo_mcp.studio import Studio
@@ -53,6 +56,9 @@ _DRAWING = (
 ICON = "data:image/svg+xml;base64," + base64.b64encode(_DRAWING.encode()).decode()
 """Small, because clients since 2026-07-28 are told who the server is in every answer."""
 
+_RESOLVER = re.compile(r"Resolver '[^']*':? (.*)", re.DOTALL)
+"""How the SDK begins what it says of an answer to the question about the price."""
+
 Opening = Callable[[Settings], AbstractAsyncContextManager[Studio]]
 
 _DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
@@ -72,6 +78,8 @@ class VeoServer(MCPServer[Studio]):
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
             raise _readable(name, error, tools[name]) from error
+        except MCPError as error:  # of the tools' own requests there is one: the question about the price
+            raise ToolError(unanswered(error.error.message)) from error
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Studio, Any] | None = None
@@ -107,6 +115,8 @@ def _readable(name: str, error: ToolError, schema: dict[str, Any]) -> ToolError:
     cause = error.__cause__
     if isinstance(cause, ValidationError):
         return ToolError(f"{name}: {explain(cause, schema)} Nothing was sent or charged.")
+    if isinstance(cause, ToolError) and (found := _RESOLVER.match(str(cause))):
+        return ToolError(unanswered(found[1]))
     if isinstance(cause, VeoError | ToolError) and not isinstance(cause, UnexpectedToolError):
         return ToolError(str(cause))
     if isinstance(error, UnexpectedToolError):

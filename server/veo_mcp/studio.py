@@ -333,8 +333,9 @@ def _perhaps(lost: Job, generation_id: str) -> str:
 
 
 def _over_budget(job: Job, spent: float, limit: float) -> str:
+    costs = "would cost" if job.backend == "sandbox" else "costs"
     return (
-        f"Not ordered: this video costs about ${job.estimate_usd:.2f}; ${spent:.2f} of today's budget of ${limit:.2f}"
+        f"Not ordered: this video {costs} about ${job.estimate_usd:.2f}; ${spent:.2f} of today's budget of ${limit:.2f}"
         " is spent or under way. Nothing was sent or charged. A shorter video or one without sound costs less; the"
         " person can raise VEO_MCP_DAILY_BUDGET_USD; the day ends at 00:00 UTC."
     )
