@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial, wraps
 from pathlib import Path
@@ -97,12 +97,25 @@ def serve(*, http: bool, host: str, port: int) -> None:
     click.echo(f"MCP at http://{host}:{port}/mcp", err=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_well)
+    for number in _hang_ups():
+        signal.signal(number, _end_as_told)  # uvicorn takes no notice of it
     anyio.run(_serve_http, settings, host, port)
 
 
 def _end_well(_: int, __: object) -> None:
     """Exit with 0: uvicorn closes everything first, then raises the signal again for whoever started it."""
     sys.exit(0)
+
+
+def _end_as_told(_: int, __: object) -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _hang_ups() -> list[signal.Signals]:
+    """Return the signal of a terminal that goes, unless whoever started this had it ignored, as nohup does."""
+    if os.name != "posix" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return []
+    return [signal.SIGHUP]
 
 
 def _build(settings: Settings, **wiring: Any) -> "VeoServer":
@@ -141,33 +154,41 @@ async def _serve_stdio(settings: Settings) -> None:
     from veo_mcp import tracing
     from veo_mcp.wiring import open_studio
 
-    told_to_end = anyio.Event()
+    async with _until_told_to_end(signal.SIGTERM, signal.SIGINT, *_hang_ups()) as told_to_end:
 
-    @asynccontextmanager
-    async def opening(settings: Settings) -> AsyncGenerator[Any]:
-        try:
-            async with open_studio(settings) as studio:
-                yield studio
-        finally:
-            if told_to_end.is_set():
-                # Everything is closed. The thread that reads stdin would keep the process until the client hangs up.
-                tracing.finish()
-                logging.shutdown()
-                os._exit(0)
+        @asynccontextmanager
+        async def opening(settings: Settings) -> AsyncGenerator[Any]:
+            try:
+                async with open_studio(settings) as studio:
+                    yield studio
+            finally:
+                if told_to_end.is_set():
+                    # All is closed. The thread that reads stdin would keep the process until the client hangs up.
+                    tracing.finish()
+                    logging.shutdown()
+                    os._exit(0)
 
-    async with anyio.create_task_group() as tasks:
-        if os.name == "posix":
-            tasks.start_soon(_end_on_signal, tasks.cancel_scope, told_to_end)
         await _build(settings, opening=opening).run_stdio_async()
-        tasks.cancel_scope.cancel()
 
 
-async def _end_on_signal(scope: anyio.CancelScope, told_to_end: anyio.Event) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+@asynccontextmanager
+async def _until_told_to_end(*numbers: signal.Signals) -> AsyncGenerator[anyio.Event]:
+    """Cancel the block at one of these signals; being told again, as terminals do, does not cut its ending short."""
+    told = anyio.Event()
+    if os.name != "posix":
+        yield told
+        return
+
+    async def listen() -> None:
         async for _ in signals:
-            told_to_end.set()
-            scope.cancel()
-            return
+            told.set()
+            tasks.cancel_scope.cancel()
+
+    with anyio.open_signal_receiver(*numbers) as signals:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            yield told
+            tasks.cancel_scope.cancel()
 
 
 def is_loopback(host: str) -> bool:
@@ -218,7 +239,7 @@ def generate(*, new_variant: bool, yes: bool, as_json: bool, duration: str | Non
     settings = Settings.from_environment()
     if not yes:
         commands.confirm(settings, anyio.run(commands.price_to_confirm, settings, request, new_variant))
-    _finish(anyio.run(commands.generate, settings, request, new_variant), as_json=as_json)
+    _finish(anyio.run(_ended_well, partial(commands.generate, settings, request, new_variant)), as_json=as_json)
 
 
 @main.command(context_settings=IDS_MAY_BEGIN_WITH_A_DASH)
@@ -231,7 +252,8 @@ def status(*, generation_id: str, wait: float, as_json: bool) -> None:
     from veo_mcp import commands
 
     log_to_stderr(logging.ERROR)
-    _finish(anyio.run(commands.status, Settings.from_environment(), generation_id, wait), as_json=as_json)
+    settings = Settings.from_environment()
+    _finish(anyio.run(_ended_well, partial(commands.status, settings, generation_id, wait)), as_json=as_json)
 
 
 @main.command("list")
@@ -275,6 +297,13 @@ def doctor(*, online: bool) -> None:
     for finding in findings:
         click.echo(finding.line)
     sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+async def _ended_well(command: Callable[[], Awaitable[T]]) -> T:
+    """Run the command; being told to end is to it what Ctrl-C is."""
+    async with _until_told_to_end(signal.SIGTERM, *_hang_ups()):
+        return await command()
+    raise click.Abort
 
 
 def _finish(result: "VideoResult", *, as_json: bool) -> None:

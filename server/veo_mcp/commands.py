@@ -3,6 +3,8 @@
 import shlex
 import shutil
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from pydantic import ValidationError
 
 from veo_mcp import media, results, wording
 from veo_mcp.api import VideoRequest
-from veo_mcp.errors import InvalidRequest, NotConfirmed
+from veo_mcp.errors import InvalidRequest, LedgerError, NotConfirmed
 from veo_mcp.jobs import Job, State
 from veo_mcp.refusals import explain
 from veo_mcp.results import VideoFile, VideoList, VideoResult
@@ -68,19 +70,46 @@ def confirm(settings: Settings, price: float | None) -> None:
 
 async def generate(settings: Settings, request: VideoRequest, new_variant: bool) -> VideoResult:
     """Order the video and wait with a bar on stderr for it, as long as a job may take."""
-    async with open_studio(settings) as studio:
+    async with _saying_what_is_left(settings) as followed, open_studio(settings) as studio:
         placed = await studio.submit(request, new_variant=new_variant)
+        followed.append(placed.job)
         job = await _with_bar(studio, placed.job, settings.job_timeout_seconds)
         studio.deliver(job)
         return results.video_result(job, now=studio.clock(), reused=placed.reused, waited=True)
 
 
 async def status(settings: Settings, generation_id: str, wait_seconds: float) -> VideoResult:
-    async with open_studio(settings) as studio:
+    async with _saying_what_is_left(settings) as followed, open_studio(settings) as studio:
         job = await studio.look_up(generation_id)
+        followed.append(job)
         job = await (_with_bar(studio, job, wait_seconds) if wait_seconds else studio.refresh(job))
         studio.deliver(job)
         return results.video_result(job, now=studio.clock(), waited=wait_seconds > 0, ours=studio.owns(job))
+
+
+@asynccontextmanager
+async def _saying_what_is_left(settings: Settings) -> AsyncGenerator[list[Job]]:
+    """Say of the jobs that the block followed, where it is cancelled, what the ledger knows once all is closed."""
+    followed: list[Job] = []
+    try:
+        yield followed
+    except anyio.get_cancelled_exc_class():
+        with anyio.CancelScope(shield=True), suppress(LedgerError):
+            async with open_studio(settings, watching=False) as studio:
+                for job in followed:
+                    click.echo(_left(await studio.known(job.id)), err=True)
+        raise
+
+
+def _left(job: Job) -> str:
+    """Say what becomes of a job for which nobody waits any longer."""
+    if job.state is State.SUBMITTING and job.sent_at is None:
+        return "Nothing was sent or charged: the same command orders the video."
+    if job.state in (State.SUBMITTING, State.UNKNOWN):
+        return f"The order may have been received and charged: veo-mcp status {job.handle} says what to do."
+    if job.is_settled:
+        return f"It has ended meanwhile: veo-mcp status {job.handle}"
+    return f"The video goes on: veo-mcp status {job.handle} --wait 300"
 
 
 async def page(settings: Settings, status: str | None, limit: int, cursor: str | None) -> VideoList:
@@ -161,6 +190,7 @@ async def _with_bar(studio: Studio, job: Job, seconds: float) -> Job:
                 bar.update(max(0, int(share * 1000) - bar.pos))
                 bar.render_progress()
     except anyio.get_cancelled_exc_class():
-        click.echo(f"\nNo longer waiting. The video goes on: veo-mcp status {job.handle} --wait 300", err=True)
+        paying = " An order that is on its way still gets its answer, in at most 10 s."
+        click.echo("\nNo longer waiting." + (paying if job.state is State.SUBMITTING else ""), err=True)
         raise
     return job
