@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import anyio
 import httpx2
 import pytest
 
@@ -220,10 +221,45 @@ async def test_a_file_without_end_is_not_taken(
 @pytest.mark.parametrize(
     "url", ["", "file:///etc/passwd", "ftp://x.example/a", "output.mp4", "http://[::1", "https://"]
 )
-async def test_a_link_that_is_no_web_address_is_an_error_of_ours(tmp_path: Path, url: str) -> None:
+async def test_a_link_that_is_no_web_address_is_not_tried_again(tmp_path: Path, url: str) -> None:
     async with httpx2.AsyncClient() as http:
-        with pytest.raises(ArtifactError):
+        with pytest.raises(BadFile, match="not a usable address"):
             await download(Artifacts(http, tmp_path), url)
+
+
+async def test_a_server_that_only_trickles_is_given_up_and_asked_for_the_rest(
+    home: Artifacts, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        yield CONTENT[:HALF]
+        await anyio.sleep_forever()
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"content-type": "video/mp4"}, content=trickle())
+
+    monkeypatch.setattr(artifacts, "ATTEMPT_SECONDS", 0.05)
+    upstream.files = [answer, Shelf()]
+    assert await download(home) == CONTENT
+    assert upstream.downloads[1].headers["range"] == f"bytes={HALF}-"
+    upstream.files = [answer]
+    with pytest.raises(DownloadFailed, match=r"not done after 0\.05 s"):
+        await download(home)
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "1e3"])
+async def test_a_length_that_is_none_is_not_believed(home: Artifacts, upstream: Upstream, length: str) -> None:
+    def absurd(request: httpx2.Request) -> httpx2.Response:
+        answer = Shelf()(request)
+        answer.headers["content-length"] = length
+        if "range" in request.headers:
+            answer.headers["content-range"] = f"bytes {length}-1/{length}"
+        return answer
+
+    upstream.files = [absurd]
+    assert await download(home) == CONTENT
+    upstream.files = [Shelf(cut=HALF), absurd]
+    with pytest.raises(DownloadFailed, match="resumed at the wrong place"):
+        await download(home)
 
 
 # Names
@@ -264,12 +300,11 @@ async def test_two_processes_that_fetch_the_same_file_do_not_disturb_each_other(
     second = await home.download(LINK, NAME, owner="another-one", pause=0)
     assert first != second
     fetched = await home.keep(first, NAME)
-    if second.exists():
-        assert (await home.keep(second, NAME)).path == fetched.path
-    else:  # swept away as if its process had been killed
-        with pytest.raises(DownloadFailed):
-            await home.keep(second, NAME)
+    assert not second.exists()  # swept away, as if its process had been killed
+    with pytest.raises(DownloadFailed, match="has gone"):
+        await home.keep(second, NAME)
     assert fetched.path.read_bytes() == CONTENT
+    assert names(home.folder) == [NAME]
 
 
 # This machine

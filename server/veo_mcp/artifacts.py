@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 512 << 20
 TIMEOUT = httpx2.Timeout(60, connect=15)
 ATTEMPTS = 4
+ATTEMPT_SECONDS = 600.0
+"""The longest that one try may take in all: the timeouts above only bound each pause in it."""
+
 _GONE = frozenset({400, 401, 403, 404, 410})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -74,7 +77,7 @@ class Artifacts:
             same_file: dict[str, str] = {}
             for attempt in range(ATTEMPTS):
                 try:
-                    await self._stream(url, part, same_file)
+                    await self._attempt(url, part, same_file)
                     break
                 except DownloadFailed as error:
                     if attempt == ATTEMPTS - 1:
@@ -113,6 +116,12 @@ class Artifacts:
         except OSError as error:
             raise NotSaved(_disk_trouble(self.folder, error)) from error
 
+    async def _attempt(self, url: str, part: Path, same_file: dict[str, str]) -> None:
+        with anyio.move_on_after(ATTEMPT_SECONDS) as limit:
+            await self._stream(url, part, same_file)
+        if limit.cancelled_caught:
+            raise DownloadFailed(f"The download was not done after {ATTEMPT_SECONDS:g} s.")
+
     async def _stream(self, url: str, part: Path, same_file: dict[str, str]) -> None:
         """Get the file, or the rest of it: a server that knows no ranges, or has another file by now, sends it whole.
 
@@ -131,10 +140,10 @@ class Artifacts:
                 start, total = _start_and_total(response, have)
                 same_file |= _condition(response)
                 await _receive(response, part, start, total)
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+            raise BadFile("Upstream's result link is not a usable address.") from error
         except httpx2.HTTPError as error:
             raise DownloadFailed(f"The download was cut ({type(error).__name__}).") from error
-        except httpx2.InvalidURL as error:
-            raise BadFile("Upstream's result link is not a usable address.") from error
 
 
 def _start_and_total(response: httpx2.Response, have: int) -> tuple[int, int | None]:
@@ -151,7 +160,7 @@ def _start_and_total(response: httpx2.Response, have: int) -> tuple[int, int | N
         raise BadFile(f"What upstream delivered is {kind}, not a video.")
     start, total = 0, _length(response.headers.get("content-length"))
     if status == 206:
-        found = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
+        found = re.match(r"bytes (\d{1,18})-\d+/(\d+|\*)", response.headers.get("content-range", ""))
         if found is None or int(found[1]) > have:
             raise DownloadFailed("The file server resumed at the wrong place.")
         start, total = int(found[1]), _length(found[2])
@@ -168,7 +177,7 @@ def _condition(response: httpx2.Response) -> dict[str, str]:
 
 
 def _length(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+    return int(text) if text and re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 async def _receive(response: httpx2.Response, part: Path, start: int, total: int | None) -> None:
