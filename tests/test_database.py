@@ -94,6 +94,30 @@ async def test_a_locked_ledger_is_an_error_soon_and_works_afterwards(
     await store.close()
 
 
+async def test_a_ledger_is_not_locked_because_its_path_says_so(tmp_path: Path) -> None:
+    (tmp_path / "locked").write_text("not a folder")
+    store = Store(Database(tmp_path / "locked" / "jobs.sqlite3"))
+    with pytest.raises(LedgerError, match=r"cannot be used .*veo-mcp doctor"):
+        await store.get("any")
+    await store.close()
+
+
+@pytest.mark.skipif(not SERVER, reason=NO_SERVER)
+@pytest.mark.parametrize("address", ["postgres"], indirect=True)
+async def test_a_locked_postgres_is_an_error_soon_and_works_afterwards(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 2)
+    store = Store(Database(address))
+    assert await store.get("any") is None
+    with psycopg.connect(address) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [database.POSTGRES_LOCK])
+        with pytest.raises(LedgerError, match="at VEO_MCP_DATABASE_URL is locked by another process"):
+            await claim(store, a_job(1))
+    assert await claim(store, a_job(1)) is not None
+    await store.close()
+
+
 async def test_a_ledger_that_cannot_be_there_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     (tmp_path / "folder").mkdir()

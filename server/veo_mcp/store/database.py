@@ -33,6 +33,7 @@ BUSY_SECONDS = 10.0
 
 SQLITE_NOW = "((julianday('now') - 2440587.5) * 86400.0)"
 POSTGRES_NOW = "extract(epoch from clock_timestamp())::double precision"
+POSTGRES_LOCKED = frozenset({"55P03", "40P01"})  # lock_not_available, which lock_timeout raises; deadlock_detected
 POSTGRES_LOCK = 7_366_104  # any constant of our own: replicas write one at a time, as SQLite's processes do
 
 
@@ -171,7 +172,7 @@ class Database:
         except LedgerError:
             raise
         except self._faults as error:
-            busy = "locked" in str(error)
+            busy = _is_locked(error)
             if not busy:
                 self._drop()
             place = "at VEO_MCP_DATABASE_URL" if self.is_postgres else str(self.address)
@@ -186,6 +187,13 @@ class Database:
             self._connection = None
 
 
+def _is_locked(error: Exception) -> bool:
+    """Say whether another process is in the way; an extended code of SQLite's holds the plain one in its last byte."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(error, "sqlstate", None) in POSTGRES_LOCKED
+
+
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Turn on the write-ahead log; where processes open a new file together, SQLite does not wait by itself."""
     end = time.monotonic() + BUSY_SECONDS
@@ -193,7 +201,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
+            if not _is_locked(error) or time.monotonic() > end:
                 raise
             time.sleep(0.02)
         else:
