@@ -79,9 +79,9 @@ async def test_a_storyboard_keeps_its_wording_and_waits_for_a_yes(place: Place, 
     [
         ("direct_video", {}, "direct_video: idea is missing. It takes: idea, style, aspect_ratio, duration."),
         ("direct_video", {"idea": "x", "ratio": "1:1"}, "there is no argument 'ratio'"),
-        ("direct_video", {"idea": "x", "aspect_ratio": "1:1"}, "aspect_ratio is '1:1'; it takes 16:9, 9:16."),
-        ("direct_video", {"idea": "x", "duration": "5"}, "duration is '5'; it takes 4, 6, 8."),
-        ("storyboard", {"script": "x", "shots": "many"}, "shots is 'many'; it takes 2, 3, 4, 5, 6, 7, 8."),
+        ("direct_video", {"idea": "x", "aspect_ratio": "1:1"}, "aspect_ratio must be one of 16:9, 9:16."),
+        ("direct_video", {"idea": "x", "duration": "5"}, "duration must be one of 4, 6, 8."),
+        ("storyboard", {"script": "x", "shots": "many"}, "shots must be one of 2, 3, 4, 5, 6, 7, 8."),
         ("nothing", {}, "There is no prompt 'nothing'. There are: direct_video, storyboard."),
     ],
 )
@@ -106,6 +106,7 @@ async def test_arguments_with_few_values_are_completed(place: Place, mode: Mode)
         assert await offered("direct_video", "aspect_ratio", "9") == ["9:16"]
         assert await offered("direct_video", "duration") == ["4", "6", "8"]
         assert await offered("direct_video", "style", "Film") == ["film noir, high contrast, black and white"]
+        assert await offered("direct_video", "style", "3d") == ["3D animation, soft studio light"]
         assert await offered("storyboard", "shots") == ["2", "3", "4", "5", "6", "7", "8"]
         assert await offered("direct_video", "idea", "a") == []
         assert await offered("nothing", "style") == []

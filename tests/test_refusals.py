@@ -48,4 +48,4 @@ def test_each_argument_is_refused_once_in_the_order_in_which_they_stand() -> Non
 def test_long_values_are_shown_in_part() -> None:
     text = refusal(size="x" * 10_000)
     assert len(text) < 200
-    assert "x" * (SHOWN_CHARACTERS - 1) + "… (10002 characters)" in text
+    assert "x" * (SHOWN_CHARACTERS - 1) + "… (10000 characters)" in text

@@ -165,11 +165,11 @@ async def test_a_file_that_cannot_be_read_or_seen_is_said_in_words(place: Place,
         path = Path(done["video"]["path"])
         shutil.rmtree(place.settings().home / "previews")
         path.write_bytes(b"no longer a video")
-        with pytest.raises(MCPError, match=r"No picture can be made of .*\.mp4"):
+        with pytest.raises(MCPError, match=r"No picture can be made of"):
             await client.read_resource(done["video"]["uri"] + "/sheet")
         path.unlink()
         path.mkdir()
-        with pytest.raises(MCPError, match=r"\.mp4 cannot be read: Is a directory"):
+        with pytest.raises(MCPError, match=r"cannot be read: Is a directory"):
             await client.read_resource(done["video"]["uri"])
 
 

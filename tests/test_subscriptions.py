@@ -172,3 +172,5 @@ def test_a_job_goes_by_both_of_its_names() -> None:
     ours = "veo://videos/job_00000000000000000001"
     assert changed_uris(a_job()) == [ours, f"{ours}/status"]
     assert changed_uris(a_job(generation_id=HANDLE)) == [URI, f"{URI}/status", ours, f"{ours}/status"]
+    done = changed_uris(a_job(generation_id=HANDLE, state=State.COMPLETED))
+    assert {f"{URI}/sheet", f"{URI}/preview", f"{ours}/sheet"} <= set(done)

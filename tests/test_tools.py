@@ -10,7 +10,7 @@ import anyio
 import httpx2
 import pytest
 from mcp import Client
-from mcp.types import CallToolResult, ImageContent, Implementation, ResourceLink
+from mcp.types import CallToolResult, ImageContent, ResourceLink
 
 from studios import KEY, MODES, PROMPT, QUICK, Mode, Place, a_request, fields_of, text_of, until
 from test_watcher import leave_behind
@@ -260,29 +260,6 @@ async def test_a_wait_that_is_over_is_a_normal_result_with_the_next_call(place: 
         finished = await status_of(client, fields["generation_id"], wait_seconds=10)
     assert fields_of(finished)["status"] == "completed"
     assert len(place.upstream.posts) == 1
-
-
-async def test_a_host_that_is_known_to_lose_patience_gets_its_answer_before(
-    place: Place, mode: Mode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[str | None, bool, bool]] = []
-
-    def bears(client: str | None, *, over_http: bool, shows_progress: bool) -> float:
-        asked.append((client, over_http, shows_progress))
-        return 0.1
-
-    async def ignore(progress: float, total: float | None, message: str | None) -> None:
-        pass
-
-    monkeypatch.setattr(tools, "default_wait", bears)
-    place.upstream.polls = [status("generating")]
-    info = Implementation(name="codex-mcp-client", version="1")
-    async with place.connect(mode, client={"client_info": info}) as client:
-        with anyio.fail_after(5):
-            await generate(client)
-            await client.call_tool("generate_and_wait", {"prompt": PROMPT}, progress_callback=ignore)
-    assert asked[0][:2] == ("codex-mcp-client", False)
-    assert asked[1] == ("codex-mcp-client", False, mode == "legacy")  # in memory the newer era has no tokens
 
 
 async def test_cancelling_a_call_ends_the_waiting_and_never_the_job(place: Place, mode: Mode) -> None:

@@ -1,19 +1,23 @@
 """What a collector of traces sees, and what it never sees."""
 
 import http.server
+import re
 import subprocess
 import sys
 import threading
 
+import anyio
 import pytest
+from mcp import MCPError
 from mcp.shared import _otel as sdk_tracing
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from studios import KEY, MODES, PROMPT, Mode, Place
+from studios import KEY, MODES, PROMPT, Mode, Place, fields_of
 from upstream import GENERATIONS, LINK, Answer, fails, says
 from veo_mcp import tracing
+from veo_mcp.results import video_uri
 
 
 @pytest.fixture
@@ -80,8 +84,17 @@ async def test_no_span_holds_a_prompt_a_key_or_a_link(place: Place, spans: InMem
         place.upstream.orders = []
         await client.call_tool("generate_and_wait", {"prompt": PROMPT})
         await client.call_tool("create_video", {"prompt": PROMPT, "duration": 5})
+        done = fields_of(await client.call_tool("list_videos", {}))["videos"][0]
+        await anyio.Path(done["path"]).unlink()
+        for part in ("", "/sheet"):
+            with pytest.raises(MCPError):
+                await client.read_resource(video_uri(done["generation_id"], part))
+        with pytest.raises(MCPError):
+            await client.get_prompt("direct_video", {"idea": PROMPT, "duration": PROMPT})
+    words = "-".join(re.findall(r"\w+", PROMPT.lower()))
+    assert words in done["path"]
     for text in [span.to_json() for span in spans.get_finished_spans()]:
-        assert not any(secret in text for secret in (PROMPT, KEY, LINK)), text
+        assert not any(secret in text for secret in (PROMPT, words, KEY, LINK)), text
 
 
 @pytest.mark.parametrize(
@@ -121,6 +134,7 @@ def test_spans_reach_the_collector_that_the_environment_names() -> None:
 EXPORTING = """
 import os
 from veo_mcp import tracing
+from veo_mcp.results import video_uri
 os.environ |= {{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:{port}", "NO_PROXY": "*"}}
 tracing.export(os.environ)
 with tracing.api_call("GET", "https://api.aimlapi.com", "/v1/models"):

@@ -16,9 +16,8 @@ from mcp.types import Implementation
 from raw_http import shaken_hands
 from studios import MODES, PROMPT, Mode, Place, fields_of, until
 from task_client import serving
-from upstream import Gate, completed
+from upstream import Gate, accepts, completed
 from veo_mcp import tools
-from veo_mcp.hosts import PATIENCE, default_wait
 from veo_mcp.jobs import Job
 from veo_mcp.studio import Studio
 
@@ -104,28 +103,29 @@ async def test_a_call_that_ends_early_ends_the_waiting_and_the_same_call_joins_t
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("tool", ["create_video", "generate_and_wait"])
 async def test_a_dropped_connection_ends_the_waiting_and_delivers_nothing(
-    mode: Mode, place: Place, waiting: list[str]
+    tool: str, mode: Mode, place: Place, waiting: list[str]
 ) -> None:
-    gate = Gate(completed())
-    place.upstream.polls = [gate]
+    gate = Gate(accepts("gen-1") if tool == "create_video" else completed())
+    (place.upstream.orders if tool == "create_video" else place.upstream.polls).append(gate)
     async with serving(place.server()) as url, Client(url, mode=mode) as client:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(hang_up_while_waiting, url, mode)
+            tasks.start_soon(hang_up_while_waiting, url, mode, tool)
             await until(lambda: bool(waiting))
-        await until(lambda: not waiting, seconds=3)
+        await until(lambda: not waiting, seconds=1)
         gate.opened.set()
         result = await client.call_tool("generate_and_wait", {"prompt": PROMPT})
     assert (fields_of(result)["status"], fields_of(result)["reused"]) == ("completed", True)
     assert len(place.upstream.posts) == 1
 
 
-async def hang_up_while_waiting(url: str, mode: Mode) -> None:
+async def hang_up_while_waiting(url: str, mode: Mode, tool: str) -> None:
     """Call over a connection of its own and close the socket without a word of cancelling."""
     async with httpx2.AsyncClient(base_url=url.removesuffix("/mcp"), timeout=0.7) as http:
         bare = await shaken_hands(http, mode)
         with pytest.raises(httpx2.TimeoutException):
-            await bare.ask("tools/call", {"name": "generate_and_wait", "arguments": {"prompt": PROMPT}})
+            await bare.ask("tools/call", {"name": tool, "arguments": {"prompt": PROMPT}})
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -163,30 +163,15 @@ async def test_the_caller_and_the_setting_bound_the_waiting(
     assert fields_of(result)["next_step"].startswith("It goes on in the background. Call get_video_status(")
 
 
-@pytest.mark.parametrize(
-    ("name", "seconds"),
-    [
-        ("claude-code", 110),
-        ("claude-ai", 45),
-        ("Visual Studio Code", 220),
-        ("Visual-Studio-Code - Insiders", 220),
-        ("codex-mcp-client", 50),
-        ("cursor-vscode (via mcp-remote 0.1.9)", 50),
-        ("gemini-cli-mcp-client-veo", 50),
-        ("opencode", 220),
-        ("opencoder", 50),
-        (None, 50),
-    ],
-)
-def test_a_host_that_is_known_gets_its_answer_before_it_gives_up(name: str | None, seconds: float) -> None:
-    assert default_wait(name, over_http=False, shows_progress=False) == seconds
-
-
-def test_a_host_that_is_not_known_is_only_trusted_with_long_waits_where_it_asked_for_progress() -> None:
-    assert default_wait("new", over_http=False, shows_progress=True) == 220
-    assert default_wait("new", over_http=True, shows_progress=True) == 50
-    assert default_wait("new", over_http=False, shows_progress=False) == 50
-    assert max(PATIENCE.values()) < 240
+@pytest.mark.parametrize("mode", MODES)
+async def test_the_setting_bounds_every_tool_that_waits(mode: Mode, place: Place) -> None:
+    place.upstream.orders = [Gate(completed())]
+    async with place.connect(mode, max_wait_seconds=0.2) as client:
+        with anyio.fail_after(5):
+            ordered = fields_of(await client.call_tool("create_video", {"prompt": PROMPT}))
+            asked = {"generation_id": ordered["generation_id"], "wait_seconds": 50}
+            told = fields_of(await client.call_tool("get_video_status", asked))
+    assert (ordered["status"], told["status"]) == ("submitting", "submitting")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -152,7 +152,7 @@ def _text(value: object) -> str:
 def _id(value: object) -> str:
     """Return an id that can be stored and asked for, or nothing."""
     text = _text(value)
-    return text if text == str(value) else ""
+    return text if text == str(value) and text.strip() else ""
 
 
 def _outcome(word: str, *, has_error: bool) -> Outcome:

@@ -15,6 +15,9 @@ from veo_mcp.jobs import Artifact, Failure, Job
 
 logger = logging.getLogger(__name__)
 
+GONE = "The video's file is gone. get_video_status fetches it again while upstream has it."
+"""Without its name, which holds words of the prompt: it goes into traces."""
+
 PAID = "The video is paid and upstream may still have it: get_video_status tries again, free of charge."
 PERHAPS_PAID = "It may have been charged, and upstream may have it: get_video_status asks again, free of charge."
 
@@ -70,7 +73,7 @@ class Fetching:
         picture = self.previews_of(job) / name
         path = job.file.path if job.file else None
         if path is None or not await self.is_there(path):
-            raise NotSaved(f"The file {path} is gone. get_video_status fetches it again while upstream has it.")
+            raise NotSaved(GONE)
         if not await self.is_there(picture):
             await media.inspect(path, into=self.previews_of(job))
         return picture if await self.is_there(picture) else None

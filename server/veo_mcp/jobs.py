@@ -37,6 +37,8 @@ SETTLED = frozenset(State) - ACTIVE
 UPSTREAM = frozenset({State.QUEUED, State.GENERATING, State.OVERDUE})
 _ON_ITS_WAY = UPSTREAM | {State.DOWNLOADING, State.FAILED}
 
+HANDLE_CHARACTERS = 512
+
 MOVES: dict[State, frozenset[State]] = {
     State.SUBMITTING: frozenset({State.QUEUED, State.FAILED, State.UNKNOWN}),
     State.QUEUED: _ON_ITS_WAY,
@@ -105,8 +107,8 @@ class Job:
 
     @property
     def handle(self) -> str:
-        """What callers name the job by: upstream's id once it is known."""
-        return self.generation_id or self.id
+        """What callers name the job by: upstream's id once it is known, unless it is longer than tools take."""
+        return self.id if len(self.generation_id or "") > HANDLE_CHARACTERS else self.generation_id or self.id
 
     @property
     def kind(self) -> str:

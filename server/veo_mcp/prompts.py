@@ -125,7 +125,7 @@ view_video, say which do not match, and list the paths in order."""
 
 def _check(name: str, value: str) -> None:
     if value and value not in CHOICES[name]:
-        raise MCPError(INVALID_PARAMS, f"{name} is {value!r}; it takes {', '.join(CHOICES[name])}.")
+        raise MCPError(INVALID_PARAMS, f"{name} must be one of {', '.join(CHOICES[name])}.")
 
 
 def complete(ref: PromptReference, argument: CompletionArgument) -> Completion | None:
@@ -133,4 +133,4 @@ def complete(ref: PromptReference, argument: CompletionArgument) -> Completion |
     if ref.name not in ("direct_video", "storyboard"):
         return None
     typed = argument.value.lower()
-    return Completion(values=[value for value in CHOICES.get(argument.name, ()) if value.startswith(typed)])
+    return Completion(values=[value for value in CHOICES.get(argument.name, ()) if value.lower().startswith(typed)])

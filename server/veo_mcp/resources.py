@@ -17,6 +17,7 @@ from mcp.types import Completion, CompletionArgument, Resource, ResourceTemplate
 
 from veo_mcp.advice import next_step
 from veo_mcp.errors import NotSaved, UnknownGeneration, VeoError
+from veo_mcp.fetching import GONE
 from veo_mcp.jobs import Artifact, Job, State
 from veo_mcp.ordering import StudioContext, studio_of
 from veo_mcp.results import video_result, video_uri
@@ -125,14 +126,14 @@ async def _bytes(path: Path) -> bytes:
     try:
         return await anyio.Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise NotSaved(f"The file {path} is gone. get_video_status fetches it again while upstream has it.") from error
+        raise NotSaved(GONE) from error
     except OSError as error:
-        raise NotSaved(f"The file {path} cannot be read: {error.strerror}.") from error
+        raise NotSaved(f"The video's file or picture cannot be read: {error.strerror}.") from error
 
 
 async def _picture(job: Job, path: Path | None) -> bytes:
     if path is None:
-        raise ResourceNotFoundError(f"No picture can be made of {job.file.path if job.file else job.handle}.")
+        raise ResourceNotFoundError(f"No picture can be made of {job.handle}.")
     return await _bytes(path)
 
 

@@ -118,4 +118,5 @@ async def _told(connection: Connection, uris: list[str], job: Job) -> bool:
 def changed_uris(job: Job) -> list[str]:
     """Return the addresses that now read differently; the job goes by our id and, once known, by upstream's."""
     handles = [job.id] if job.generation_id is None else [job.generation_id, job.id]
-    return [video_uri(handle, part) for handle in handles for part in ("", "/status")]
+    parts = ("", "/status", "/sheet", "/preview") if job.state is State.COMPLETED else ("", "/status")
+    return [video_uri(handle, part) for handle in handles for part in parts]

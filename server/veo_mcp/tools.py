@@ -27,7 +27,7 @@ from veo_mcp.api import (
 )
 from veo_mcp.errors import InvalidRequest
 from veo_mcp.hosts import default_wait
-from veo_mcp.jobs import Job, State
+from veo_mcp.jobs import HANDLE_CHARACTERS, Job, State
 from veo_mcp.ordering import Confirmed, Ordered, StudioContext, require, studio_of
 from veo_mcp.progress import Progress
 from veo_mcp.results import VideoList, VideoResult
@@ -40,7 +40,7 @@ LISTENING_SECONDS = 0.8
 """How often a call over HTTP looks whether somebody still listens."""
 
 NewVariant = Annotated[bool, Field(description="Pay for another take of an identical request")]
-GenerationId = Annotated[Text, Field(max_length=512, description="From create_video or list_videos")]
+GenerationId = Annotated[Text, Field(max_length=HANDLE_CHARACTERS, description="From create_video or list_videos")]
 
 
 async def create_video(
@@ -120,7 +120,7 @@ async def list_videos(
     limit: Annotated[int, Field(ge=1, le=100)] = 20,
     cursor: Annotated[Text | None, Field(description="From the page before")] = None,
 ) -> Annotated[CallToolResult, VideoList]:
-    """List videos, newest first, with today's spending and the budget. Free."""
+    """List videos: unknown outcomes, then the newest; with today's spending and the budget. Free."""
     studio = studio_of(ctx)
     page = await studio.page([State(status)] if status else [], limit=limit, cursor=cursor)
     listed = results.video_list(page, studio.settings)
@@ -198,6 +198,7 @@ async def _has_left(ctx: StudioContext) -> bool:
 
 
 _ORDERS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
+# Read-only for whoever approves calls: nothing is ordered or paid, and what is written is this server's own ledger.
 _ASKS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=True)
 _READS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 

@@ -72,6 +72,8 @@ def progress_message(job: Job, usual: float, now: datetime) -> str:
 def table(listed: VideoList, backend: Backend, *, more: str = 'list_videos(cursor="{cursor}")') -> str:
     """Return the page as text: a line per video, then the money, then how to see more."""
     lines = [_line(video) for video in listed.videos] or ["No videos yet."]
+    if any(video.status == "unknown" for video in listed.videos):
+        lines.append("unknown: may have been charged, is never sent again by itself; get_video_status says what to do.")
     lines.append(money(listed, backend))
     if listed.cursor:
         lines.append(f"More: {more.format(cursor=listed.cursor)}")
