@@ -1,7 +1,7 @@
 """The player in a real browser, against a small host page that plays every kind of chat."""
 
 import base64
-from datetime import UTC, datetime
+import time
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from theatre import (
     SANDBOX_WARNING,
     URI,
     Theatre,
+    a_video,
     buttons,
     called,
     ended,
+    listed,
     listing,
     playing,
     result_of,
@@ -64,12 +66,8 @@ def test_a_finished_video_is_shown_with_its_facts_prompt_and_cost(theatre: Theat
 
 def test_a_running_job_is_followed_live_until_it_plays(theatre: Theatre) -> None:
     """The result has not come, only the arguments: the job is found by its prompt, and no delivery is taken."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    mine = {"generation_id": ID, "status": "queued", "prompt": PROMPT[:120], "created_at": now, "path": None}
-    others = [
-        {**mine, "generation_id": "other", "prompt": "other"},
-        {**mine, "generation_id": "old", "status": "failed"},
-    ]
+    mine = listed("queued")
+    others = [listed("queued", generation_id="other", prompt="other"), listed("failed", generation_id="old")]
     frame = theatre.show(
         called(prompt=PROMPT),
         answers={
@@ -89,17 +87,47 @@ def test_a_running_job_is_followed_live_until_it_plays(theatre: Theatre) -> None
 
 
 def test_the_seconds_shown_are_the_seconds_passed(theatre: Theatre) -> None:
-    frame = theatre.show(
-        ended(result_of("generating", elapsed_seconds=61.0)), answers=status_of(result_of("generating"))
-    )
+    began = time.monotonic()
+    frame = theatre.show(ended(result_of("generating", elapsed_seconds=61.0)))
     wait_for(frame, "progress")
-    until(frame, "Number(el.seconds.textContent) >= 62")
-    assert frame.evaluate("Number(el.seconds.textContent)") < 66
+    until(frame, "Number(el.seconds.textContent) >= 63")
+    assert frame.evaluate("Number(el.seconds.textContent)") <= 61 + time.monotonic() - began
+
+
+def test_a_host_that_reads_nothing_counts_on_and_keeps_the_whole_prompt(theatre: Theatre) -> None:
+    under_way = listed("generating", seconds_ago=30)
+    frame = theatre.show(called(prompt=PROMPT), answers={"tools/call list_videos": [listing(under_way)]})
+    wait_for(frame, "progress")
+    until(frame, "Number(el.seconds.textContent) >= 34")
+    assert frame.text_content("#prompt") == PROMPT
+
+
+def test_a_job_that_is_overdue_is_still_followed(theatre: Theatre) -> None:
+    late = result_of("overdue", elapsed_seconds=1900.0)
+    answers = {**status_of(late, result_of("completed")), **theatre.film.files}
+    frame = theatre.show(ended(late), answers=answers)
+    wait_for(frame, "progress")
+    expect(frame.locator("#title")).to_have_text("Late, but still watched")
+    assert frame.locator("#steps .on").text_content() == "Generating"
+    wait_for(frame, "ready")
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        ({"has_audio": True, "loudness_lufs": None}, "sound"),
+        ({"has_audio": True, "loudness_lufs": -70.0}, "silent"),
+        ({"has_audio": False, "loudness_lufs": None}, "no sound"),
+    ],
+)
+def test_the_sound_is_named_as_it_was_measured(theatre: Theatre, measured: dict[str, Any], words: str) -> None:
+    frame = theatre.show(ended(a_video(**measured)), answers=theatre.film.files)
+    wait_for(frame, "ready")
+    assert shown(frame, "facts").split("\n")[3] == words
 
 
 def test_a_host_that_keeps_the_arguments_to_itself_sees_the_one_job_under_way(theatre: Theatre) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    mine = {"generation_id": ID, "status": "generating", "prompt": "any", "created_at": now, "path": None}
+    mine = listed("generating", prompt="any")
     frame = theatre.show(
         answers={"tools/call list_videos": [listing(mine)], **status_of(result_of("generating"))},
     )

@@ -12,6 +12,7 @@ from theatre import (
     Theatre,
     ended,
     result_of,
+    shown,
     wait_for,
 )
 
@@ -73,3 +74,14 @@ def test_what_the_host_refuses_is_said(theatre: Theatre) -> None:
     expect(frame.locator("#said")).to_have_text("Not saved. The file is at the path above.")
     frame.click("#vary")
     expect(frame.locator("#said")).to_have_text("Not sent. Ask in the chat for a variation.")
+
+
+def test_a_host_may_ask_its_user_for_minutes(theatre: Theatre) -> None:
+    theatre.page.clock.install()
+    frame = ready(theatre, answers={"ui/message": [{"wait": 200}]})
+    frame.click("#vary")
+    theatre.wait_until_asked("ui/message")
+    theatre.page.clock.fast_forward(100_000)
+    assert shown(frame, "said") == ""
+    theatre.page.clock.fast_forward(101_000)
+    expect(frame.locator("#said")).to_have_text("Asked in the chat.")

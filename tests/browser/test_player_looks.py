@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Frame
+from playwright.sync_api import Frame, expect
 from theatre import (
     PROMPT,
     SANDBOX_WARNING,
@@ -84,6 +84,32 @@ def test_every_state_fits_and_is_readable(theatre: Theatre, name: str, width: in
     assert theatre.complaints == []
 
 
+def test_a_long_prompt_can_be_opened_once_it_no_longer_fits(theatre: Theatre) -> None:
+    error = an_error("content_policy", "refused", "no")
+    frame = theatre.show(ended(result_of("failed", prompt=PROMPT[:150], error=error)), width=800)
+    wait_for(frame, "failed")
+    more = frame.locator("#more")
+    expect(more).to_be_hidden()
+    theatre.page.evaluate("frame.style.width = '320px'")
+    expect(more).to_be_visible()
+    theatre.page.evaluate("frame.style.width = '800px'")
+    expect(more).to_be_hidden()
+
+
+def test_a_long_prompt_can_be_opened_where_the_player_was_hidden_at_first(theatre: Theatre) -> None:
+    theatre.page.evaluate("document.getElementById('view').style.display = 'none'")
+    frame = staged(theatre, "failed", width=320)
+    theatre.page.evaluate("frame.style.display = ''")
+    expect(frame.locator("#more")).to_be_visible()
+
+
+def test_the_play_button_is_a_triangle_in_forced_colours(theatre: Theatre) -> None:
+    theatre.page.emulate_media(forced_colors="active")
+    frame = staged(theatre, "playing", width=480)
+    theatre.shot("playing-forced-colours")
+    assert frame.evaluate("getComputedStyle(el.play.firstChild, '::before').borderTopColor") == "rgba(0, 0, 0, 0)"
+
+
 def test_the_hosts_colours_and_font_are_worn(theatre: Theatre) -> None:
     styles = {"variables": {"--color-background-secondary": "rgb(1, 2, 3)", "--font-sans": "Courier"}}
     frame = staged(theatre, "progress", context={"theme": "dark", "styles": styles})
@@ -120,9 +146,8 @@ def test_nothing_moves_for_those_who_ask_for_that(theatre: Theatre) -> None:
 
 def test_the_host_learns_the_height(theatre: Theatre) -> None:
     frame = staged(theatre, "failed", width=480)
-    theatre.page.wait_for_timeout(200)
     height = frame.evaluate("Math.ceil(document.documentElement.getBoundingClientRect().height)")
-    assert theatre.asked("ui/notifications/size-changed")[-1] == {"width": 480, "height": height}
+    theatre.wait_until_asked("ui/notifications/size-changed", {"width": 480, "height": height})
 
 
 def test_progress_is_named_for_screen_readers(theatre: Theatre) -> None:

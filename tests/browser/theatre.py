@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -73,6 +74,12 @@ def result_of(status: str, **changes: Any) -> dict[str, Any]:
     return usual | changes
 
 
+def a_video(**changes: Any) -> dict[str, Any]:
+    """Return a completed result whose video differs in this."""
+    result = result_of("completed")
+    return result | {"video": result["video"] | changes}
+
+
 def an_error(name: str, message: str, charged: str) -> dict[str, str]:
     return {"name": name, "message": message, "charged": charged}
 
@@ -96,8 +103,19 @@ def blob(content: bytes, kind: str) -> dict[str, Any]:
     return {"contents": [{"uri": "", "mimeType": kind, "blob": base64.b64encode(content).decode()}]}
 
 
+def listed(status: str, *, seconds_ago: float = 0, **changes: Any) -> dict[str, Any]:
+    """Return a video as the list has it: the prompt's beginning, and no seconds."""
+    created_at = (datetime.now(UTC) - timedelta(seconds=seconds_ago)).isoformat(timespec="seconds")
+    usual = {"generation_id": ID, "status": status, "prompt": PROMPT[:120], "created_at": created_at, "path": None}
+    return usual | changes
+
+
 def listing(*videos: dict[str, Any]) -> dict[str, Any]:
     return {"content": [], "structuredContent": {"videos": list(videos)}}
+
+
+def read_error(message: str) -> dict[str, Any]:
+    return {"error": {"code": -32602, "message": message}}
 
 
 def status_of(*results: dict[str, Any]) -> Answers:
@@ -148,6 +166,13 @@ class Theatre:
         """Return the parameters of what the player asked or told the host, in order."""
         said = self.page.evaluate("asked")
         return [message.get("params") for message in said if message.get("method") == method]
+
+    def wait_until_asked(self, method: str, *last: Any) -> None:
+        """Wait until the player has asked this, and the last time with these parameters if any are given."""
+        end = time.monotonic() + 15
+        while not (found := self.asked(method)) or (last and found[-1] != last[0]):
+            assert time.monotonic() < end, found
+            self.page.wait_for_timeout(50)
 
     def shot(self, name: str) -> None:
         SHOTS.mkdir(parents=True, exist_ok=True)
