@@ -9,7 +9,7 @@ VeoError
 ├── LedgerError              the database is locked, full or gone
 ├── UpstreamError            what the API, or the way to it, said
 │   ├── NotSent              no connection: nothing left this machine
-│   ├── Refused              4xx: a clear no, nothing was charged
+│   ├── Refused              4xx, or moved elsewhere: a clear no, nothing was charged
 │   │   ├── BadRequest       400
 │   │   ├── Unauthorized     401
 │   │   ├── Forbidden        402, 403: OutOfCredits, KeyLimit, NotVerified, or without permission
@@ -51,33 +51,25 @@ def as_said(words: str) -> str:
 
 
 class VeoError(Exception):
-    """Any failure that this package raises on purpose."""
-
-    name = "error"
+    """Any failure that this package raises on purpose. Those that end a job have a `name` for programs."""
 
 
-class SettingsError(VeoError):
-    name = "settings"
+class SettingsError(VeoError): ...
 
 
-class InvalidRequest(VeoError):
-    name = "invalid_request"
+class InvalidRequest(VeoError): ...
 
 
-class BudgetExceeded(VeoError):
-    name = "budget_exceeded"
+class BudgetExceeded(VeoError): ...
 
 
-class NotConfirmed(VeoError):
-    name = "not_confirmed"
+class NotConfirmed(VeoError): ...
 
 
-class UnknownGeneration(VeoError):
-    name = "unknown_generation"
+class UnknownGeneration(VeoError): ...
 
 
-class LedgerError(VeoError):
-    name = "ledger"
+class LedgerError(VeoError): ...
 
 
 class UpstreamError(VeoError):
@@ -130,15 +122,12 @@ class NotFound(Refused):
 class Busy(UpstreamError):
     """A clear "not now"; `retry_after` is in seconds, None where upstream named none."""
 
-    name = "busy"
-
     def __init__(self, message: str, *, said: str = "", status: int, retry_after: float | None) -> None:
         super().__init__(message, said=said, status=status)
         self.retry_after = retry_after
 
 
-class OutcomeUnknown(UpstreamError):
-    name = "outcome_unknown"
+class OutcomeUnknown(UpstreamError): ...
 
 
 class ArtifactError(VeoError):
