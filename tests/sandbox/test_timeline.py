@@ -8,10 +8,12 @@ from pathlib import Path
 
 import anyio
 import pytest
-from playground import VIDEO, Clock, Playground, is_alive, matches, playing, renderer, until
+from playground import FAST, MODEL, VIDEO, Clock, Playground, is_alive, matches, playing, renderer, until
 
 from veo_mcp.sandbox.locks import hold, is_held
-from veo_mcp.sandbox.records import KEEP_GENERATIONS, KEEP_SECONDS, key_of, write_atomically
+from veo_mcp.sandbox.records import KEEP_GENERATIONS, KEEP_SECONDS, Records, key_of, write_atomically
+from veo_mcp.sandbox.schema import SCHEMA_C, read_order
+from veo_mcp.sandbox.timeline import Timeline
 
 JOURNALLED = renderer("journal('start'); time.sleep(0.1); journal('end'); write()")
 HANGS_AT_FIRST = renderer("""
@@ -187,6 +189,16 @@ async def test_polls_start_no_second_worker_while_one_is_at_work(tmp_path: Path)
         assert names.count(f"sandbox-worker-{key_of(generation_id)}") == 1
         (tmp_path / "go").touch()
         await until(lambda: matches(tmp_path, "*.mp4"))
+
+
+def test_a_worker_that_has_ended_is_forgotten(tmp_path: Path) -> None:
+    timeline = Timeline(records=Records(tmp_path), seconds=10, clock=Clock(), render_command=FAST)
+    timeline.create(read_order({"model": MODEL, "prompt": "a whale"}, SCHEMA_C), ())
+    for thread in threading.enumerate():
+        if thread.name.startswith("sandbox-worker-"):
+            thread.join(20)
+    assert matches(tmp_path, "*.mp4")
+    assert timeline._workers == {}  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_no_work_is_done_on_the_event_loop(tmp_path: Path) -> None:

@@ -97,14 +97,16 @@ class Timeline:
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
-        threading.Thread(target=_reap, args=(worker,), name=f"sandbox-worker-{key}", daemon=True).start()
+        threading.Thread(target=self._reap, args=(key, worker), name=f"sandbox-worker-{key}", daemon=True).start()
         return worker
 
-
-def _reap(worker: subprocess.Popen[bytes]) -> None:
-    worker.wait()
-    if worker.stdin is not None:
-        worker.stdin.close()
+    def _reap(self, key: str, worker: subprocess.Popen[bytes]) -> None:
+        worker.wait()
+        if worker.stdin is not None:
+            worker.stdin.close()
+        with self._starting:
+            if self._workers.get(key) is worker:
+                del self._workers[key]
 
 
 def price(order: Order) -> float:
