@@ -26,8 +26,7 @@ async def test_a_ledger_of_the_first_schema_is_opened_and_goes_on(tmp_path: Path
     (job,) = await store.page([], 10)
     assert (job.state, job.handle, job.request) == (State.COMPLETED, "gen-1:google/veo", a_request("A lighthouse"))
     assert job.video is not None
-    assert await store.take(job, owner="me", lease=20)
-    assert await store.save(job.move(State.DOWNLOADING), owner="me")
+    assert await store.take(job.fetched_again(), was=job.state, owner="me", lease=20)
     await store.close()
 
 

@@ -306,9 +306,12 @@ async def test_what_is_let_go_of_can_be_taken_at_once(store: Store) -> None:
 @pytest.mark.parametrize("state", sorted(SETTLED))
 async def test_a_settled_job_is_taken_by_one_who_wants_its_file_again(store: Store, state: State) -> None:
     job = await insert(store, a_job(state=state, generation_id="g"), lease=-1)
-    assert not await store.take(replace(job, state=State.QUEUED), owner="a", lease=20)
-    assert await store.take(job, owner="a", lease=20)
-    assert not await store.take(job, owner="b", lease=20)
+    again = replace(job, state=State.QUEUED, note="once more")
+    assert not await store.take(again, was=State.GENERATING, owner="a", lease=20)
+    assert await store.take(again, was=state, owner="a", lease=20)
+    assert not await store.take(again, was=state, owner="b", lease=20)
+    assert await kept(store, job) == again
+    assert await owned(store, job, "a")
 
 
 # Reading

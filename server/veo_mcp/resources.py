@@ -142,8 +142,8 @@ async def newest_videos() -> list[Resource]:
     studio = _studio.get()
     if studio is None:
         return []
-    page = await studio.page([State.COMPLETED], limit=LISTED)
-    return [_listed(job, job.file) for job in page.jobs if job.file]
+    jobs = await studio.store.page([State.COMPLETED], LISTED)
+    return [_listed(job, job.file) for job in jobs if job.file]
 
 
 def _listed(job: Job, file: Artifact) -> Resource:
@@ -167,7 +167,6 @@ async def complete(ref: ResourceTemplateReference, argument: CompletionArgument)
     if studio is None or not ref.uri.startswith(VIDEO) or argument.name != "generation_id":
         return None
     states = [] if ref.uri == f"{VIDEO}/status" else [State.COMPLETED]
-    page = await studio.page(states, limit=SEARCHED)
-    jobs = sorted(page.jobs, key=lambda job: job.created_at, reverse=True)
+    jobs = sorted(await studio.store.page(states, SEARCHED), key=lambda job: job.created_at, reverse=True)
     found = [job.handle for job in jobs if job.handle.startswith(argument.value)]
     return Completion(values=found[:LISTED], total=len(found), has_more=len(found) > LISTED)

@@ -119,10 +119,9 @@ class Watcher:
 
     async def retake(self, job: Job) -> Job:
         """Try again to bring home a paid video that could not be saved, or whose file is gone."""
-        if not await self.store.take(job, owner=self.owner, lease=self.pace.lease):
-            return await self.store.get(job.id) or job
         again = job.fetched_again()
-        await self.store.save(again, owner=self.owner)
+        if not await self.store.take(again, was=job.state, owner=self.owner, lease=self.pace.lease):
+            return await self.store.get(job.id) or job
         self.watch(again)
         await self.announce(again)
         return again

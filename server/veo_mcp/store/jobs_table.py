@@ -18,9 +18,8 @@ _INSERT = "INSERT INTO jobs({}, claim, owner, lease_until) VALUES({}, :claim, :o
 _CHANGING = (
     "state", "generation_id", "url", "video", "failure", "warnings", "note", "cost_usd", "finished_at",
 )  # fmt: skip
-_SAVE = "UPDATE jobs SET {} WHERE id = :id AND owner = :owner RETURNING id".format(
-    ", ".join(f"{column} = :{column}" for column in _CHANGING)
-)
+_CHANGES = ", ".join(f"{column} = :{column}" for column in _CHANGING)
+_SAVE = f"UPDATE jobs SET {_CHANGES} WHERE id = :id AND owner = :owner RETURNING id"
 _LONGEST_LEASE = 600  # seconds; one that ends later was given before the clock was set back
 _FREE = f"(owner IS NULL OR lease_until < NOW OR lease_until > NOW + {_LONGEST_LEASE})"
 _STANDING = """SELECT * FROM jobs WHERE fingerprint = :fingerprint AND claim IS NOT NULL
@@ -178,11 +177,11 @@ class Store:
             WHERE account = :account AND {_IN_FLIGHT} AND {_FREE} RETURNING *"""
         return await self._jobs(sql, account=account, owner=owner, lease=lease)
 
-    async def take(self, job: Job, *, owner: str, lease: float) -> bool:
-        """Take one job, settled or not, unless somebody is looking after it."""
-        sql = f"""UPDATE jobs SET owner = :owner, lease_until = NOW + :lease
-            WHERE id = :id AND state = :state AND {_FREE} RETURNING id"""
-        return bool(await self._rows(sql, id=job.id, state=job.state.value, owner=owner, lease=lease))
+    async def take(self, job: Job, *, was: State, owner: str, lease: float) -> bool:
+        """Write a job that moves on from where it had settled, unless somebody else has moved it."""
+        sql = f"""UPDATE jobs SET {_CHANGES}, owner = :owner, lease_until = NOW + :lease
+            WHERE id = :id AND state = :was AND {_FREE} RETURNING id"""
+        return bool(await self._rows(sql, **to_row(job), was=was.value, owner=owner, lease=lease))
 
     async def bring_over(self, job: Job) -> bool:
         """Give a job, and its claim, to another account, unless somebody is looking after it."""
