@@ -35,6 +35,11 @@ async def test_the_key_is_named_and_never_shown(tmp_path: Path) -> None:
     assert KEY not in lines
 
 
+async def test_the_address_is_shown_as_it_is_used(tmp_path: Path) -> None:
+    environ = environ_of(tmp_path, AIMLAPI_BASE_URL="https://proxy.example/v2/video/generations")
+    assert "https://proxy.example (not the usual" in "\n".join(finding.line for finding in await examine(environ))
+
+
 async def test_without_a_key_the_sandbox_is_named(tmp_path: Path) -> None:
     for changes, why in (({"AIMLAPI_API_KEY": " "}, "no key is set"), ({"VEO_MCP_BACKEND": "sandbox"}, "=sandbox")):
         lines = "\n".join(finding.line for finding in await examine(environ_of(tmp_path, **changes), online=True))
@@ -46,6 +51,8 @@ async def test_without_a_key_the_sandbox_is_named(tmp_path: Path) -> None:
     ("changes", "what", "words"),
     [
         ({"VEO_MCP_POLL_SECONDS": "often"}, "settings", "VEO_MCP_POLL_SECONDS"),
+        ({"VEO_MCP_DAILY_BUDGET_USD": "${BUDGET:-5}"}, "settings", "VEO_MCP_DAILY_BUDGET_USD: holds the text ${…}"),
+        ({"AIMLAPI_API_KEY": "${AIMLAPI_API_KEY:-}"}, "key", "fills in no variables"),
         ({"VEO_MCP_BACKEND": "aimlapi", "AIMLAPI_API_KEY": ""}, "key", "AIMLAPI_API_KEY is not set"),
         ({"VEO_MCP_HOME": "/dev/null/home"}, "home", "set VEO_MCP_HOME"),
         ({"VEO_MCP_OUTPUT_DIR": "/dev/null/videos"}, "videos", "set VEO_MCP_OUTPUT_DIR"),
