@@ -227,7 +227,18 @@ async def test_a_validation_error_brings_its_details(upstream: Upstream, client:
 @pytest.mark.parametrize("code", [429, 503])
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("7", 7), ("0.5", 0.5), (" 3 ", 3), ("-4", 0), ("soon", None), ("", None), ("nan", None), ("Mon, 23 Nov", None)],
+    [
+        ("7", 7),
+        ("0.5", 0.5),
+        (" 3 ", 3),
+        ("-4", 0),
+        ("soon", None),
+        ("", None),
+        ("nan", None),
+        ("1e999", None),
+        ("Mon, 23 Nov", None),
+        ("Mon, 23 Nov 99999999999999999999 00:00:00 GMT", None),
+    ],
 )
 async def test_retry_after_is_read_as_seconds(
     upstream: Upstream, client: VeoClient, code: int, value: str, seconds: float | None

@@ -309,5 +309,5 @@ def _retry_after(response: httpx2.Response) -> float | None:
         return max(0.0, float(value)) if math.isfinite(float(value)) else None
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
