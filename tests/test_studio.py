@@ -448,6 +448,7 @@ async def test_a_variant_that_is_refused_leaves_the_first_order_standing(place: 
     async with place.open() as studio:
         first = await studio.submit(a_request())
         refused = await studio.wait((await studio.submit(a_request(), new_variant=True)).job, 10)
+        studio.deliver(refused)
         again = await studio.submit(a_request())
     assert refused.state is State.FAILED
     assert (again.reused, again.job.id) == (True, first.job.id)
@@ -469,7 +470,7 @@ async def test_an_unknown_outcome_stands_until_a_variant_of_it_is_delivered(plac
     place.upstream.orders = [fails(), says({"message": "No."}, 400), accepts("gen-3"), accepts("gen-4")]
     async with place.open() as studio:
         lost = await ended(studio)
-        await studio.wait((await studio.submit(a_request(), new_variant=True)).job, 10)
+        studio.deliver(await studio.wait((await studio.submit(a_request(), new_variant=True)).job, 10))
         assert (await studio.submit(a_request())).job.id == lost.id
         studio.deliver(await studio.wait((await studio.submit(a_request(), new_variant=True)).job, 10))
         anew = await studio.submit(a_request())

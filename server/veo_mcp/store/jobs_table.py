@@ -226,14 +226,15 @@ class Store:
     async def deliver(self, job: Job, *, at: datetime) -> None:
         """Note that a caller has been handed the outcome: the same request orders a new video from here on.
 
-        Earlier orders of unknown outcome, which the caller has then replaced, no longer stand in its way.
+        Earlier orders of unknown outcome no longer stand in its way once the caller has a video in their place.
         """
         replaced = """UPDATE jobs SET claim = NULL
             WHERE fingerprint = :fingerprint AND state = 'unknown' AND created_at <= :created_at"""
         sql = "UPDATE jobs SET delivered_at = :at, claim = NULL WHERE id = :id AND delivered_at IS NULL"
 
         def work(execute: Execute) -> None:
-            execute(replaced, fingerprint=job.fingerprint, created_at=job.created_at.timestamp())
+            if job.state is State.COMPLETED:
+                execute(replaced, fingerprint=job.fingerprint, created_at=job.created_at.timestamp())
             execute(sql, id=job.id, at=at.timestamp())
 
         await self._database.transact(work)
