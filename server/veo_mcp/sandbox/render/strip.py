@@ -9,6 +9,7 @@ from veo_mcp.sandbox.render.noise import smoothed
 from veo_mcp.sandbox.render.palette import Colour
 from veo_mcp.sandbox.render.picture import Floats, Octets, Patch, Picture, column, overlap, to_yuv
 from veo_mcp.sandbox.render.shot import FPS
+from veo_mcp.sandbox.render.sprite import Point
 from veo_mcp.sandbox.render.stage import Stage
 
 Shade = Callable[[Floats, Floats], None]
@@ -69,6 +70,15 @@ def land(
     if shade:
         shade(rgb, below)
     return Strip(stage, np.clip(rgb, 0, 255, out=rgb), np.clip(below + 0.5, 0, 1), top=first, pan=pan)
+
+
+def passing(stage: Stage, pan: float, at: Point, t: float) -> Point:
+    """Say where, in pixels, a thing that stands on a strip is: `at` is in shares of the picture when the pan begins.
+
+    Where the camera goes left, that is where it is when the pan ends.
+    """
+    moved = _pan(stage, pan)[0] * FPS * (t if stage.heading > 0 else t - stage.shot.duration)
+    return at[0] * stage.width - moved * stage.heading, at[1] * stage.height
 
 
 def _pan(stage: Stage, pan: float) -> tuple[float, int]:

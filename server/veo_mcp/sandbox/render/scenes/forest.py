@@ -9,10 +9,9 @@ from veo_mcp.sandbox.render.outlines import conifers, grass
 from veo_mcp.sandbox.render.palette import Mood
 from veo_mcp.sandbox.render.part import Place, Scene
 from veo_mcp.sandbox.render.picture import Floats
-from veo_mcp.sandbox.render.shot import FPS
 from veo_mcp.sandbox.render.sprite import Actor, Point, Sprite, drawn, limb
 from veo_mcp.sandbox.render.stage import Stage
-from veo_mcp.sandbox.render.strip import Strip, land
+from veo_mcp.sandbox.render.strip import Strip, land, passing
 
 _TRUNK_PAN = 3.0
 
@@ -60,7 +59,7 @@ def _trunks(stage: Stage) -> Layers:
     dice = stage.dice("trunks")
     for at in (0.03, 0.96, 1.24):
         trunk = _trunk(stage, dice)
-        yield Depth.NEAR, Actor([trunk], partial(_pass_by, stage, at + dice.normal() * 0.02))
+        yield Depth.NEAR, Actor([trunk], partial(passing, stage, _TRUNK_PAN, (at + dice.normal() * 0.02, 0)))
 
 
 def _trunk(stage: Stage, dice: np.random.Generator) -> Sprite:
@@ -78,10 +77,6 @@ def _trunk(stage: Stage, dice: np.random.Generator) -> Sprite:
         ]
         shapes.append((limb(bough, [wide * 0.26, wide * 0.16, 0.003]), ink))
     return drawn(shapes, stage.unit)
-
-
-def _pass_by(stage: Stage, at: float, t: float) -> Point:
-    return at * stage.width - stage.drift(t) * FPS * _TRUNK_PAN * stage.unit / 1080, 0
 
 
 def sound(desk: Desk) -> Iterable[Floats]:

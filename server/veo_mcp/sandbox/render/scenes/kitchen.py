@@ -10,10 +10,9 @@ from veo_mcp.sandbox.render.outlines import crowns
 from veo_mcp.sandbox.render.palette import Colour, Mood
 from veo_mcp.sandbox.render.part import Place, Scene
 from veo_mcp.sandbox.render.picture import Floats
-from veo_mcp.sandbox.render.shot import FPS
 from veo_mcp.sandbox.render.sprite import Actor, Point, glow
 from veo_mcp.sandbox.render.stage import Stage
-from veo_mcp.sandbox.render.strip import Strip, land, room_for
+from veo_mcp.sandbox.render.strip import Strip, land, passing, room_for
 
 _PAN = 0.5
 _CLEAR = (0, 0, 0, 0)
@@ -41,7 +40,7 @@ def layers(stage: Stage) -> Layers:
     )
     yield Depth.MIDDLE, _room(stage)
     for i, x in enumerate(_LAMPS):
-        place = partial(_fixed, stage, (x, 0.2))
+        place = partial(passing, stage, _PAN, (x, 0.2))
         light = partial(_flicker, i)
         yield Depth.SUBJECT, Actor([glow(_LAMP, stage.unit * 0.3, 0.55)], place, opacity=light)
         yield Depth.SUBJECT, Actor([glow(Colour(255, 244, 214), stage.unit * 0.035)], place)
@@ -50,20 +49,13 @@ def layers(stage: Stage) -> Layers:
         yield Depth.SUBJECT, Actor([puff], partial(_rise, stage, i / 7), opacity=partial(_thin, i / 7))
 
 
-def _fixed(stage: Stage, at: Point, t: float) -> Point:
-    """Where a point of the room is while the camera passes."""
-    moved = _PAN * stage.unit / 1080 * stage.pace * FPS
-    offset = moved * (t if stage.heading > 0 else stage.shot.duration - t)
-    return at[0] * stage.width - offset, at[1] * stage.height
-
-
 def _flicker(phase: int, t: float) -> float:
     return 0.88 + 0.06 * float(np.sin(t * 5 + phase * 2)) + 0.05 * float(np.sin(t * 13 + phase))
 
 
 def _rise(stage: Stage, phase: float, t: float) -> Point:
     share = (t * 0.22 + phase) % 1
-    x, y = _fixed(stage, _MUG, t)
+    x, y = passing(stage, _PAN, _MUG, t)
     return x + stage.unit * 0.02 * float(np.sin(share * 7 + phase * 5)), y - stage.unit * (0.06 + 0.2 * share)
 
 

@@ -7,10 +7,9 @@ from veo_mcp.sandbox.render.outlines import crowns, grass, hills
 from veo_mcp.sandbox.render.palette import MOONLIT_SNOW, SNOW, Colour, Mood
 from veo_mcp.sandbox.render.part import Place, Scene
 from veo_mcp.sandbox.render.picture import Floats
-from veo_mcp.sandbox.render.shot import FPS
-from veo_mcp.sandbox.render.sprite import Actor, Point, Shape, disc, drawn, limb
+from veo_mcp.sandbox.render.sprite import Actor, Shape, disc, drawn, limb
 from veo_mcp.sandbox.render.stage import Stage
-from veo_mcp.sandbox.render.strip import Strip, land
+from veo_mcp.sandbox.render.strip import Strip, land, passing
 
 _GREEN = Colour(96, 150, 64)
 _PETALS = (Colour(250, 236, 220), Colour(236, 92, 82), Colour(246, 196, 72), Colour(170, 130, 220))
@@ -79,7 +78,8 @@ def _flowers(stage: Stage) -> Layers:
         size = stage.unit * dice.uniform(0.05, 0.11)
         petal = _PETALS[int(dice.integers(len(_PETALS)))].toward(stage.palette.ground, 0.55 if stage.is_dark else 0.12)
         flower = drawn(_flower(stem, petal, lean=dice.normal() * 0.12), size)
-        yield Depth.NEAR, Actor([flower], partial(_pass_by, stage, dice.uniform(0, 1.4), dice.uniform(0.95, 1.02)))
+        place = dice.uniform(0, 1.4), dice.uniform(0.95, 1.02)
+        yield Depth.NEAR, Actor([flower], partial(passing, stage, _NEAR_PAN, place))
 
 
 def _flower(stem: Colour, petal: Colour, *, lean: float) -> list[Shape]:
@@ -89,10 +89,6 @@ def _flower(stem: Colour, petal: Colour, *, lean: float) -> list[Shape]:
     ]
     stalk: Shape = (limb([(0, 0), (lean * 0.4, -0.5), top], [0.035, 0.03, 0.025]), stem)
     return [stalk, *petals, (disc(*top, 0.06, 0.05, 12), petal.times(0.55))]
-
-
-def _pass_by(stage: Stage, x: float, y: float, t: float) -> Point:
-    return x * stage.width - stage.drift(t) * FPS * _NEAR_PAN * stage.unit / 1080, y * stage.height
 
 
 def sound(desk: Desk) -> Iterable[Floats]:

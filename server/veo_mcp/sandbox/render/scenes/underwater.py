@@ -10,11 +10,10 @@ from veo_mcp.sandbox.render.palette import Colour, Mood
 from veo_mcp.sandbox.render.part import Place, Scene
 from veo_mcp.sandbox.render.particles import Motion, Particles, Stamp
 from veo_mcp.sandbox.render.picture import Floats, column
-from veo_mcp.sandbox.render.shot import FPS
 from veo_mcp.sandbox.render.sky import Backdrop, gradient
-from veo_mcp.sandbox.render.sprite import Actor, Point, Shape, Sprite, drawn, limb
+from veo_mcp.sandbox.render.sprite import Actor, Shape, Sprite, drawn, limb
 from veo_mcp.sandbox.render.stage import Stage
-from veo_mcp.sandbox.render.strip import Strip, land
+from veo_mcp.sandbox.render.strip import Strip, land, passing
 
 _CORALS = (Colour(236, 110, 96), Colour(240, 160, 90), Colour(206, 96, 150), Colour(150, 110, 200))
 _NEAR_PAN = 2.0
@@ -80,7 +79,7 @@ def _corals(stage: Stage) -> Layers:
         size = stage.unit * dice.uniform(0.13, 0.3)
         coral = drawn(_coral(dice, colour), size) if i % 3 else _weed(dice, stage, size)
         x = float(at) + dice.normal() * 0.02
-        yield Depth.MIDDLE, Actor([coral], partial(_pass_by, stage, x, 0.985))
+        yield Depth.MIDDLE, Actor([coral], partial(passing, stage, _NEAR_PAN, (x, 0.985)))
 
 
 def _coral(dice: np.random.Generator, colour: Colour) -> list[Shape]:
@@ -106,12 +105,6 @@ def _weed(dice: np.random.Generator, stage: Stage, size: float) -> Sprite:
         line = [(root + bend * float(np.sin(y * 7 + root * 40)), -float(y)) for y in ys]
         shapes.append((limb(line, np.interp(ys, [0, tall], [0.06, 0.012]).tolist()), ink))
     return drawn(shapes, size)
-
-
-def _pass_by(stage: Stage, x: float, y: float, t: float) -> Point:
-    panned = _NEAR_PAN * stage.unit / 1080 * stage.pace
-    moved = panned * (t * FPS if stage.heading > 0 else stage.shot.frames - t * FPS)
-    return x * stage.width - moved, y * stage.height
 
 
 def sound(desk: Desk) -> Iterable[Floats]:
