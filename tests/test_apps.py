@@ -1,4 +1,3 @@
-import json
 import re
 from typing import Any
 
@@ -61,11 +60,3 @@ async def test_the_player_is_one_small_file_that_fetches_nothing(place: Place, m
     assert len(html.encode()) < 20_000
     assert re.findall(r"\b(?:https?|wss?)://|[\"'(]//", html) == []
     assert re.findall(r"\b(?:fetch|XMLHttpRequest|WebSocket|EventSource|import)\b\s*\(", html) == []
-
-
-async def test_everything_that_stands_in_a_models_context_stays_small(place: Place, mode: Mode) -> None:
-    async with place.connect(mode) as client:
-        tools: list[dict[str, Any]] = [
-            tool.model_dump(by_alias=True, mode="json", exclude_none=True) for tool in (await client.list_tools()).tools
-        ]
-    assert len(json.dumps(tools)) <= 8_000

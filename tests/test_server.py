@@ -75,12 +75,6 @@ async def test_output_schemas_name_every_field_of_the_results(place: Place, mode
         assert list(schema["properties"]) == list(model.model_fields)
 
 
-async def test_the_tools_that_make_and_show_videos_carry_the_player(place: Place, mode: Mode) -> None:
-    async with place.connect(mode) as client:
-        carry = {tool.name for tool in (await client.list_tools()).tools if "ui" in (tool.meta or {})}
-    assert carry == {"generate_and_wait", "view_video"}
-
-
 async def test_the_server_introduces_itself_and_says_how_to_use_it(place: Place, mode: Mode) -> None:
     async with place.connect(mode) as client:
         assert client.server_info is not None
