@@ -106,6 +106,15 @@ def test_what_ends_without_a_video_has_an_exit_code_and_no_stdout(
     assert "Traceback" not in ran.stderr
 
 
+def test_an_unknown_outcome_comes_with_the_command_that_settles_it(shell: Shell) -> None:
+    job = json.loads(shell("generate", "[sandbox:no-answer] x", "--json").stdout)["generation_id"]
+    assert f"veo-mcp status {job}=ITS_ID settles it" in shell("status", job).stderr
+    (paid,) = (path for path in (shell.folder / "upstream").glob("*.generation.json"))
+    settled = shell("status", f"{job}={json.loads(paid.read_text())['id']}", "--wait", "20")
+    assert (settled.exit_code, settled.stdout) == (0, f"{shell.videos[0]}\n")
+    assert len(json.loads(shell("list", "--json").stdout)["videos"]) == 1
+
+
 def test_a_video_that_takes_too_long_has_an_exit_code_of_its_own(shell: Shell) -> None:
     ran = shell("generate", "[sandbox:stuck] x", VEO_MCP_JOB_TIMEOUT_SECONDS="0.5")
     assert (ran.exit_code, ran.stdout) == (3, "")

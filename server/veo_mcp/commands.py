@@ -168,7 +168,8 @@ def report(result: VideoResult) -> str:
 def _next_command(result: VideoResult) -> str:
     status = f"veo-mcp status {shlex.quote(result.generation_id)}"
     if result.status == "unknown":
-        return "look at the account's history; veo-mcp status ID adopts what is there, --new-variant orders anew"
+        settling = f"veo-mcp status {shlex.quote(result.generation_id)}=ITS_ID settles it"
+        return f"look at the account's history: if the video is there, {settling}; if not, --new-variant orders anew"
     if result.status == "failed":
         paid = result.error is not None and result.error.charged != "no"
         return f"{status} --wait 60 tries again, free of charge" if paid else ""
