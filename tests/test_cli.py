@@ -180,10 +180,33 @@ def test_what_was_made_is_listed_looked_up_and_shown(shell: Shell, tmp_path: Pat
         "show", video["generation_id"], "--sheet", str(tmp_path / "s.jpg"), "--preview", str(tmp_path / "p.webp")
     )
     assert shown.exit_code == 0
-    for part in (str(path), "160x90", "LUFS", PROMPT, "$1.56", "sha256: "):
+    for part in (
+        str(path),
+        "160x90",
+        "LUFS",
+        PROMPT,
+        "$1.56",
+        "sha256: ",
+        "picture: h264, ",
+        " frames decoded, 0 errors",
+    ):
         assert part in shown.stdout
     assert (tmp_path / "s.jpg").read_bytes()[:2] == b"\xff\xd8"
     assert (tmp_path / "p.webp").read_bytes()[:4] == b"RIFF"
+
+
+def test_what_is_shown_is_what_is_in_the_file_now(shell: Shell, tmp_path: Path) -> None:
+    shell("generate", PROMPT)
+    (path,) = shell.videos
+    generation_id = json.loads(shell("list", "--json").stdout)["videos"][0]["generation_id"]
+    path.write_bytes(path.read_bytes()[:-2000])
+    assert "damage: the file is cut short" in shell("show", generation_id).stdout
+    path.write_bytes(b"no longer a video")
+    refused = shell("show", generation_id, "--sheet", str(tmp_path / "s.jpg"))
+    assert (refused.exit_code, "no picture can be made" in refused.stderr) == (1, True)
+    path.unlink()
+    gone = shell("show", generation_id)
+    assert (gone.exit_code, f"is gone. veo-mcp status {generation_id}" in gone.stderr) == (1, True)
 
 
 def test_a_gif_is_made_when_asked(shell: Shell, tmp_path: Path) -> None:

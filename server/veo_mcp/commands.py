@@ -119,30 +119,32 @@ async def page(settings: Settings, status: str | None, limit: int, cursor: str |
 
 
 async def show(settings: Settings, generation_id: str, pictures: Pictures) -> str:
-    """Return the file's facts; copy its pictures where asked.
+    """Look inside the file; return what is in it, and write its pictures where asked.
 
     Raises:
-        InvalidRequest: there is no finished video of this id.
+        InvalidRequest: there is no finished video of this id, its file is gone, or no picture can be made of it.
     """
     async with open_studio(settings, watching=False) as studio:
         job = await studio.known(generation_id)
         result = results.video_result(job, now=studio.clock())
         if job.file is None or result.video is None:
             raise InvalidRequest(f"There is nothing to show yet. {wording.summary(result)}")
-        for made, target in (
-            (await studio.sheet(job), pictures.sheet),
-            (await studio.preview(job), pictures.preview),
-        ):
-            if target is not None and made is not None:
-                _writable(target)
-                shutil.copyfile(made, target)
+        path = job.file.path
+        if not await studio.fetching.is_there(path):
+            again = f"veo-mcp status {shlex.quote(generation_id)} --wait 60"
+            raise InvalidRequest(f"The file {path} is gone. {again} fetches it again while upstream has it.")
+        inspection = await studio.fetching.look(job, path)
+        for made, target in ((inspection.sheet, pictures.sheet), (inspection.preview, pictures.preview)):
+            if target is not None:
+                _copy(made, target)
         if pictures.gif is not None:
             _writable(pictures.gif)
-            await media.gif(job.file.path, pictures.gif)
-        return "\n".join(_facts(result.video, result))
+            await media.gif(path, pictures.gif)
+        return "\n".join([*_told(result.video, result), *_seen(inspection)])
 
 
-def _facts(video: VideoFile, result: VideoResult) -> list[str]:
+def _told(video: VideoFile, result: VideoResult) -> list[str]:
+    """What the ledger holds."""
     return [
         video.path,
         wording.facts(video),
@@ -151,6 +153,28 @@ def _facts(video: VideoFile, result: VideoResult) -> list[str]:
         f"cost: {wording.cost(result)}",
         *(f"note: {warning}" for warning in result.warnings),
     ]
+
+
+def _seen(inspection: media.Inspection) -> list[str]:
+    """What is in the file now."""
+    lines = [f"damage: {inspection.damage}"] if inspection.damage else []
+    if (facts := inspection.facts) is None:
+        return lines
+    frames = f"{facts.decoded_frames} of {facts.declared_frames} frames decoded, {facts.decode_errors} errors"
+    stillness = f"black for {facts.dark_share * 100:.0f} %, still for {facts.frozen_share * 100:.0f} % of the time"
+    sound = media.sound_in_words(facts.loudness_lufs, has_audio=facts.has_audio)
+    return [
+        *lines,
+        f"picture: {facts.video_codec}, {frames}; {stillness}",
+        f"sound: {facts.audio_codec}, {sound}" if facts.audio_codec else f"sound: {sound}",
+    ]
+
+
+def _copy(made: Path | None, target: Path) -> None:
+    if made is None:
+        raise InvalidRequest(f"{target} was not written: no picture can be made of this video.")
+    _writable(target)
+    shutil.copyfile(made, target)
 
 
 def _writable(target: Path) -> None:

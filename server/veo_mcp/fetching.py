@@ -49,7 +49,7 @@ class Fetching:
         name = job.file_name()
         try:
             part = await self._artifacts.download(job.url or "", name, owner=self._owner, pause=self._pause)
-            inspection = await media.inspect(part, into=self.previews_of(job))
+            inspection = await self.look(job, part)
             if inspection.facts is None or inspection.damage:
                 return await self._damaged(job, part, inspection.damage or "it could not be inspected")
             fetched = await self._artifacts.keep(part, name)
@@ -71,12 +71,15 @@ class Fetching:
             NotSaved: the video's file is gone.
         """
         picture = self.previews_of(job) / name
-        path = job.file.path if job.file else None
-        if path is None or not await self.is_there(path):
+        if job.file is None or not await self.is_there(job.file.path):
             raise NotSaved(GONE)
         if not await self.is_there(picture):
-            await media.inspect(path, into=self.previews_of(job))
+            await self.look(job, job.file.path)
         return picture if await self.is_there(picture) else None
+
+    async def look(self, job: Job, path: Path) -> media.Inspection:
+        """Look inside the job's file, and make its pictures where they are older than it."""
+        return await media.inspect(path, into=self.previews_of(job))
 
     async def is_there(self, path: Path) -> bool:
         """Say whether the file can be seen; one in a folder that may not be searched cannot."""
