@@ -51,10 +51,10 @@ def test_every_difference_is_a_sentence_with_what_was_asked_and_what_came() -> N
 def test_what_the_order_left_open_is_held_against_the_defaults() -> None:
     other = AS_ORDERED.model_copy(update={"duration_seconds": 4.0, "width": 720, "height": 1280, **MUTE})
     assert differences(other, VideoRequest(prompt="A kite")) == [
-        "Asked for 8 s, got 4.00 s.",
-        "Asked for 1080p, got 720x1280.",
-        "Asked for 16:9, got 720x1280.",
-        "Asked for sound, got no sound track.",
+        "Expected 8 s, got 4.00 s.",
+        "Expected 1080p, got 720x1280.",
+        "Expected 16:9, got 720x1280.",
+        "Expected sound, got no sound track.",
     ]
 
 

@@ -348,6 +348,7 @@ async def test_an_id_from_the_accounts_history_settles_an_order_of_unknown_outco
         lost = await ended(studio)
         assert (lost.state, lost.failure and f"{lost.id}=ITS_ID" in lost.failure.message) == (State.UNKNOWN, True)
         found = await studio.wait(await studio.look_up(f"{lost.id}=from-the-history"), 10)
+        assert await studio.look_up(f"{lost.id}=from-the-history") == found
         again = await studio.submit(a_request())
         assert (await studio.known(other.id)).state is State.UNKNOWN
     assert (found.id, found.state, found.generation_id) == (lost.id, State.COMPLETED, "from-the-history")

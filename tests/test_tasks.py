@@ -16,6 +16,8 @@ from studios import Place, fields_of, text_of, until
 from task_client import Answer, TaskClient, ask, finished, order, serving
 from upstream import Gate, completed, says, status
 from veo_mcp.answers import TASKS_EXTENSION
+from veo_mcp.errors import LedgerError
+from veo_mcp.store import Store
 
 PROMPT = "A lighthouse at dawn"
 
@@ -174,6 +176,20 @@ async def test_cancelling_an_ended_task_changes_nothing(place: Place, reach: Rea
         await ask(client, "tasks/cancel", task["taskId"])
         await ask(client, "tasks/update", task["taskId"], inputResponses={"nobody": {"action": "accept"}})
         assert await ask(client, "tasks/get", task["taskId"]) == done
+
+
+async def test_an_order_for_which_no_task_can_be_kept_is_answered_with_its_id(
+    place: Place, reach: Reach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise LedgerError("The jobs database is locked by another process. Try again.")
+
+    held(place)
+    monkeypatch.setattr(Store, "add_task", away)
+    async with connected(place, reach) as client:
+        told = fields_of(await client.call_tool("generate_and_wait", {"prompt": PROMPT}))
+    assert told["next_step"].startswith(f'Call get_video_status(generation_id="{told["generation_id"]}"')
+    assert "Do not order it again" in told["next_step"]
 
 
 async def test_only_reading_an_ended_task_delivers_its_video(place: Place, reach: Reach) -> None:

@@ -18,7 +18,9 @@ from upstream import LINK, Gate, accepts, clip, completed, fails, says, status
 from veo_mcp import studio as studio_module
 from veo_mcp import tools
 from veo_mcp.artifacts import sha256
+from veo_mcp.errors import LedgerError
 from veo_mcp.jobs import State
+from veo_mcp.store import Store
 from veo_mcp.studio import Studio
 
 GENERATION = "gen-1:google/veo"
@@ -69,7 +71,7 @@ async def test_a_finished_video_is_told_in_text_as_a_link_and_in_fields(place: P
         "cost_usd": 1.56,
         "cost_is_estimate": False,
         "reused": False,
-        "warnings": ["Asked for 8 s, got 1.00 s.", "Asked for 1080p, got 160x90."],
+        "warnings": ["Expected 8 s, got 1.00 s.", "Expected 1080p, got 160x90."],
         "next_step": fields["next_step"],
     }
     assert path.read_bytes() == clip()
@@ -260,6 +262,17 @@ async def test_a_wait_that_is_over_is_a_normal_result_with_the_next_call(place: 
         finished = await status_of(client, fields["generation_id"], wait_seconds=10)
     assert fields_of(finished)["status"] == "completed"
     assert len(place.upstream.posts) == 1
+
+
+async def test_a_ledger_that_goes_away_once_the_order_is_placed_does_not_hide_it(
+    place: Place, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> list[float]:
+        raise LedgerError("The jobs database is locked by another process. Try again.")
+
+    monkeypatch.setattr(Store, "durations", away)
+    async with place.connect(mode) as client:
+        assert fields_of(await generate(client))["status"] == "completed"
 
 
 async def test_cancelling_a_call_ends_the_waiting_and_never_the_job(place: Place, mode: Mode) -> None:

@@ -72,7 +72,8 @@ def _address(settings: Settings) -> Finding:
 
 
 def _folder(what: str, folder: Path, setting: str) -> Finding:
-    nearest = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))  # noqa: PTH110 - Path.exists raises where a folder may not be searched
+    # Path.exists raises where a folder may not be searched.
+    nearest = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))  # noqa: PTH110
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         return Finding(ok=True, what=what, said=f"{folder}{'' if nearest == folder else ' (made at first use)'}")
     return Finding(ok=False, what=what, said=f"{folder} cannot be written: mend {nearest} or set {setting}")

@@ -3,6 +3,7 @@
 So it survives a restart, and any process on the same database can answer for it.
 """
 
+import logging
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,11 +13,14 @@ from mcp.server.context import ServerRequestContext
 
 from veo_mcp.advice import status_call
 from veo_mcp.answers import answer
+from veo_mcp.errors import LedgerError
 from veo_mcp.jobs import State
 from veo_mcp.store import JobTask
 from veo_mcp.studio import Studio
 from veo_mcp.tasks import Task
 from veo_mcp.wording import progress_message
+
+logger = logging.getLogger(__name__)
 
 POLL_MS = 5_000
 OVERDUE_POLL_MS = 30_000
@@ -27,11 +31,15 @@ JobContext = ServerRequestContext[Studio, Any]
 class JobTasks:
     """The book of tasks that stand for jobs."""
 
-    async def open(self, ctx: JobContext, mark: Mapping[str, Any]) -> Task:
+    async def open(self, ctx: JobContext, mark: Mapping[str, Any]) -> Task | None:
         studio = ctx.lifespan_context
-        job = await studio.known(mark["job"])
-        made = JobTask(id=secrets.token_urlsafe(24), job=job, created_at=studio.clock(), reused=mark["reused"])
-        await studio.store.add_task(made)
+        try:
+            job = await studio.known(mark["job"])
+            made = JobTask(id=secrets.token_urlsafe(24), job=job, created_at=studio.clock(), reused=mark["reused"])
+            await studio.store.add_task(made)
+        except LedgerError as error:
+            logger.warning("%s", error)
+            return None
         return await _task(studio, made)
 
     async def read(self, ctx: JobContext, task_id: str) -> Task | None:

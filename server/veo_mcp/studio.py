@@ -255,6 +255,8 @@ class Studio:
     async def _settle(self, order_id: str, generation_id: str) -> Job:
         """Take an id from the account's history for an order whose answer never came."""
         lost = await self.known(order_id)
+        if lost.generation_id == generation_id:
+            return await self._revived(lost)
         if lost.state is not State.UNKNOWN or not self.owns(lost):
             raise InvalidRequest(f"The outcome of {order_id} is known here; get_video_status({order_id!r}) tells it.")
         standing = await self.store.get(generation_id)

@@ -44,8 +44,8 @@ class Task(BaseModel):
 class TaskBook(Protocol):
     """Knows what tasks stand for. Ids cannot be guessed and stay good as long as the book keeps them."""
 
-    async def open(self, ctx: TaskContext, mark: Any) -> Task:
-        """Store a task for a marked answer."""
+    async def open(self, ctx: TaskContext, mark: Any) -> Task | None:
+        """Store a task for a marked answer; None where that cannot be done and the answer itself has to do."""
         ...
 
     async def read(self, ctx: TaskContext, task_id: str) -> Task | None: ...
@@ -95,7 +95,7 @@ class Tasks(Extension):
         if mark is None:
             return result
         task = await self._book.open(ctx, mark)
-        return {"resultType": "task", **task.wire()}
+        return result if task is None else {"resultType": "task", **task.wire()}
 
     async def get(self, ctx: TaskContext, params: TaskParams) -> HandlerResult:
         _check(ctx, params)

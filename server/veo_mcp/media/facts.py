@@ -60,19 +60,24 @@ def differences(facts: Facts, ordered: VideoRequest | None) -> list[str]:
 
 
 def _not_as_ordered(facts: Facts, ordered: VideoRequest) -> list[str]:
+    """Compare with what was asked for, and with the API's defaults where nothing was."""
     size = f"{facts.width}x{facts.height}"
     resolution, aspect_ratio = ordered.resolution or "1080p", ordered.aspect_ratio or "16:9"
     sound = sound_in_words(facts.loudness_lufs, has_audio=facts.has_audio)
     found: list[str] = []
     if abs(facts.duration_seconds - ordered.seconds) > _DURATION_TOLERANCE_SECONDS:
-        found.append(f"Asked for {ordered.seconds} s, got {facts.duration_seconds:.2f} s.")
+        found.append(f"{_wish(ordered.duration)} {ordered.seconds} s, got {facts.duration_seconds:.2f} s.")
     if not _is_resolution(facts, resolution):
-        found.append(f"Asked for {resolution}, got {size}.")
+        found.append(f"{_wish(ordered.resolution)} {resolution}, got {size}.")
     if not _is_aspect(facts, aspect_ratio):
-        found.append(f"Asked for {aspect_ratio}, got {size}.")
+        found.append(f"{_wish(ordered.aspect_ratio)} {aspect_ratio}, got {size}.")
     if ordered.with_audio is facts.is_silent:
-        found.append(f"Asked for {'sound' if ordered.with_audio else 'no sound'}, got {sound}.")
+        found.append(f"{_wish(ordered.generate_audio)} {'sound' if ordered.with_audio else 'no sound'}, got {sound}.")
     return found
+
+
+def _wish(value: object) -> str:
+    return "Expected" if value is None else "Asked for"
 
 
 def sound_in_words(loudness_lufs: float | None, *, has_audio: bool) -> str:
