@@ -1,4 +1,5 @@
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -8,6 +9,19 @@ from processes import Scene
 from stand_in import Upstream, listening
 
 POSTGRES = os.environ.get("VEO_MCP_TEST_POSTGRES")
+
+
+@pytest.fixture(autouse=True)
+def heeded_signals() -> Generator[None]:
+    """Let processes be told to end although whoever runs the tests ignores it, as nohup and background jobs do."""
+    names = ("SIGINT", "SIGHUP")
+    before = {number: signal.getsignal(number) for name in names if (number := getattr(signal, name, None))}
+    for number, handler in before.items():
+        if handler is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -19,7 +19,9 @@ from wire import wired
 
 PROMPT = "A kite above the dunes"
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+if os.name == "nt":
+    pytest.skip("Windows has no such signals", allow_module_level=True)
+
 ENDINGS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 
 
