@@ -325,10 +325,10 @@ async def test_a_job_is_found_by_our_id_and_by_upstreams(store: Store) -> None:
 
 
 async def walk(store: Store, states: list[State], limit: int) -> list[str]:
-    seen: list[str] = []
+    seen: list[Job] = []
     while page := await store.page(states, limit, seen[-1] if seen else None):
-        seen += [job.id for job in page]
-    return seen
+        seen += page
+    return [job.id for job in seen]
 
 
 async def test_pages_show_unknown_outcomes_first_then_the_newest(store: Store) -> None:
@@ -342,6 +342,13 @@ async def test_pages_show_unknown_outcomes_first_then_the_newest(store: Store) -
     assert await walk(store, [State.FAILED], 3) == []
 
 
+async def test_a_job_whose_outcome_becomes_known_between_two_pages_hides_no_other(store: Store) -> None:
+    jobs = [await insert(store, a_job(n, state=State.UNKNOWN if n == 0 else State.COMPLETED)) for n in range(3)]
+    (seen,) = await store.page([], 1)
+    await store.accept(seen.accepted("found", cost_usd=None), owner="me", lease=20)
+    assert [job.id for job in await store.page([], 10, seen)] == [jobs[2].id, jobs[1].id, seen.id]
+
+
 async def test_a_cursor_stands_still_while_new_jobs_come(store: Store) -> None:
     same_time = {"created_at": NOON}
     for number in range(6):
@@ -349,7 +356,7 @@ async def test_a_cursor_stands_still_while_new_jobs_come(store: Store) -> None:
     first = await store.page([], 3)
     await insert(store, a_job(7, **same_time))
     await insert(store, a_job(8))
-    second = await store.page([], 10, first[-1].id)
+    second = await store.page([], 10, first[-1])
     assert [job.id for job in first + second] == [a_job(number).id for number in (5, 4, 3, 2, 1, 0)]
 
 

@@ -174,11 +174,12 @@ async def test_an_undelivered_video_whose_file_is_gone_is_fetched_again_by_the_s
 
 async def test_whether_an_order_would_be_free_is_known_before(place: Place) -> None:
     place.upstream.polls = [status("generating")]
-    async with place.open() as studio:
-        assert not await studio.would_reuse(a_request())
+    async with place.open(confirm_above_usd=0.0) as studio:
+        assert await studio.price_to_confirm(a_request(), new_variant=False) == 1.56
         await studio.submit(a_request())
-        assert await studio.would_reuse(a_request(duration=8))
-        assert not await studio.would_reuse(a_request(duration=4))
+        assert await studio.price_to_confirm(a_request(duration=8), new_variant=False) is None
+        assert await studio.price_to_confirm(a_request(duration=8), new_variant=True) == 1.56
+        assert await studio.price_to_confirm(a_request(duration=4), new_variant=False) == 0.78
 
 
 # Budget

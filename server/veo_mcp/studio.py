@@ -8,18 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from veo_mcp.api import Generation, VideoRequest
-from veo_mcp.client import VeoClient
+from veo_mcp.adoption import Adoption
+from veo_mcp.api import VideoRequest
 from veo_mcp.deliveries import Deliveries
 from veo_mcp.errors import (
     BudgetExceeded,
     InvalidRequest,
     LedgerError,
-    NotFound,
     NotSaved,
     UnknownGeneration,
-    UpstreamError,
-    as_said,
 )
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import UPSTREAM, Job, State, is_job_id, new_job_id
@@ -57,9 +54,9 @@ class Page:
 class Studio:
     settings: Settings
     store: Store
-    client: VeoClient
     watcher: Watcher
     fetching: Fetching
+    adoption: Adoption
     deliveries: Deliveries
     pulse: Pulse
     clock: Callable[[], datetime]
@@ -71,10 +68,14 @@ class Studio:
         """Say whether it was ordered with this key and backend; only those can ask upstream after it."""
         return job.account == self.settings.account
 
-    async def would_reuse(self, request: VideoRequest) -> bool:
-        """Say whether this order would be answered with a job that is there already, free of charge."""
+    async def price_to_confirm(self, request: VideoRequest, *, new_variant: bool) -> float | None:
+        """Return the price to ask the person about; None for what costs little enough, or is handed back for free."""
+        limit, price = self.settings.confirm_above_usd, self.estimate_usd(request)
+        if limit is None or price <= limit:
+            return None
         await self.deliveries.settle()
-        return await self.store.claimed(self._fingerprint(request)) is not None
+        standing = None if new_variant else await self.store.claimed(self._fingerprint(request))
+        return price if standing is None else None
 
     async def submit(self, request: VideoRequest, *, new_variant: bool = False) -> Order:
         """Order a video, or hand back the identical order that is under way or was never delivered.
@@ -108,7 +109,7 @@ class Studio:
             raise BudgetExceeded(_over_budget(job, claimed.spent_usd, limit or 0))
         if not claimed.is_new:
             return Order(job=await self._revived(claimed.job), reused=True)
-        return Order(job=await self._tended(job), reused=False)
+        return Order(job=await self.watcher.begin(job), reused=False)
 
     async def look_up(self, handle: str) -> Job:
         """Return the job by our id or upstream's; an id that was never seen here is asked for upstream and adopted.
@@ -123,9 +124,15 @@ class Studio:
         """
         order_id, settles, generation_id = handle.partition("=")
         if settles and is_job_id(order_id):
-            return await self._settle(order_id, generation_id)
+            lost = await self.known(order_id)
+            again = lost.generation_id == generation_id
+            return await (self._revived(lost) if again else self.adoption.settle(lost, generation_id))
         job = await self.store.get(handle)
-        return await self._adopt(handle) if job is None else await self._revived(job)
+        if job is not None:
+            return await self._revived(job)
+        if is_job_id(handle):
+            raise UnknownGeneration(f"There is no job {handle!r} in this ledger. list_videos shows all that are.")
+        return await self.adoption.adopt(handle)
 
     async def refresh(self, job: Job) -> Job:
         """Have upstream asked now, where this process tends the job; return what is known then."""
@@ -167,14 +174,12 @@ class Studio:
         Raises:
             InvalidRequest: there is no such cursor.
         """
-        last = await self.store.get(cursor) if cursor else None
-        if cursor and (last is None or last.id != cursor):
-            raise InvalidRequest(f"cursor {cursor[:60]!r} comes from no page: list_videos without one begins anew.")
-        jobs = await self.store.page(states, limit + 1, cursor or None)
+        last = await self._last_seen(cursor) if cursor else None
+        jobs = await self.store.page(states, limit + 1, last)
         more = len(jobs) > limit
         return Page(
             jobs=jobs[:limit],
-            cursor=jobs[limit - 1].id if more else None,
+            cursor=_cursor(jobs[limit - 1]) if more else None,
             spent_today_usd=await self.store.spent(self.settings.backend, self._midnight()),
         )
 
@@ -206,6 +211,14 @@ class Studio:
         """Return the animated preview of a completed job's file, made once."""
         return await self.fetching.picture(job, "preview.webp")
 
+    async def _last_seen(self, cursor: str) -> Job:
+        """Return the last job of the page before, as it was then: its place in the order may have changed."""
+        job_id, _, state = cursor.partition(":")
+        last = await self.store.get(job_id)
+        if last is None or last.id != job_id or state not in set(State):
+            raise InvalidRequest(f"cursor {cursor[:60]!r} comes from no page: list_videos without one begins anew.")
+        return replace(last, state=State(state))
+
     async def _latest(self, job: Job) -> Job:
         """Return what the ledger says; while it is out of reach, what it last said: whoever waits goes on waiting."""
         try:
@@ -227,83 +240,10 @@ class Studio:
         if not (gone or job.can_be_fetched or (job.is_active and not self.owns(job))):
             return job
         if not self.owns(job):
-            job = await self._brought_over(job)
+            job = await self.adoption.bring_over(job)
         if gone and not self.owns(job):
             raise NotSaved(f"The file of {job.handle} is gone, and only the key that it was ordered with can fetch it.")
         return await self.watcher.retake(job) if self.owns(job) and not job.is_active else job
-
-    async def _adopt(self, handle: str) -> Job:
-        if is_job_id(handle):
-            raise UnknownGeneration(f"There is no job {handle!r} in this ledger. list_videos shows all that are.")
-        generation = await self._asked(handle)
-        unknown = await self.store.page([State.UNKNOWN], 1)
-        job = Job(
-            id=new_job_id(),
-            account=self.settings.account,
-            backend=self.settings.backend,
-            model=self.settings.model,
-            request=None,
-            state=State.QUEUED,
-            generation_id=handle,
-            created_at=self.clock(),
-            cost_usd=generation.cost_usd,
-            warnings=tuple(_perhaps(lost, handle) for lost in unknown if self.owns(lost)),
-        )
-        adopted = await self.store.adopt(job, owner=self.watcher.owner, lease=self.watcher.pace.lease)
-        return await self._tended(adopted) if adopted.id == job.id else adopted
-
-    async def _settle(self, order_id: str, generation_id: str) -> Job:
-        """Take an id from the account's history for an order whose answer never came."""
-        lost = await self.known(order_id)
-        if lost.generation_id == generation_id:
-            return await self._revived(lost)
-        if lost.state is not State.UNKNOWN or not self.owns(lost):
-            raise InvalidRequest(f"The outcome of {order_id} is known here; get_video_status({order_id!r}) tells it.")
-        standing = await self.store.get(generation_id)
-        if standing is not None and standing.request is not None:
-            raise InvalidRequest(f"{generation_id!r} is the video of another order. list_videos shows it.")
-        generation = await self._asked(generation_id)
-        job = lost.accepted(generation_id, cost_usd=generation.cost_usd)
-        await self.store.accept(job, owner=self.watcher.owner, lease=self.watcher.pace.lease)
-        return await self._tended(job)
-
-    async def _brought_over(self, job: Job) -> Job:
-        """Give a job of another key to this one, where upstream knows it under this one: the key was changed.
-
-        The watcher then takes it over like any job that nobody looks after.
-        """
-        if job.backend != self.settings.backend or job.generation_id is None:
-            return job
-        try:
-            await self._asked(job.generation_id)
-        except (UnknownGeneration, UpstreamError):
-            return job
-        fingerprint = self._fingerprint(job.request) if job.request else None
-        ours = replace(job, account=self.settings.account, fingerprint=fingerprint)
-        return ours if await self.store.bring_over(ours) else job
-
-    async def _asked(self, generation_id: str) -> Generation:
-        """Ask upstream after an id that is not known here.
-
-        Raises:
-            UnknownGeneration, UpstreamError: with what that means here.
-        """
-        try:
-            generation = await self.client.retrieve(generation_id)
-        except NotFound as error:
-            raise UnknownGeneration(
-                f"There is no generation {generation_id!r}, neither in the ledger nor upstream. list_videos shows all."
-            ) from error
-        except UpstreamError as error:
-            raise UpstreamError(_cannot_say(generation_id, error), said=error.said, status=error.status) from error
-        if generation.word == "unknown" and not generation.id:
-            raise UnknownGeneration(f"Upstream does not know {generation_id!r}. list_videos shows what there is.")
-        return generation
-
-    async def _tended(self, job: Job) -> Job:
-        self.watcher.watch(job)
-        await self.watcher.announce(job)
-        return job
 
     def _fingerprint(self, request: VideoRequest) -> str:
         return request.fingerprint(self.settings.model, self.settings.account)
@@ -311,27 +251,9 @@ class Studio:
     def _midnight(self) -> datetime:
         return self.clock().replace(hour=0, minute=0, second=0, microsecond=0)
 
-    async def price_to_confirm(self, request: VideoRequest, *, new_variant: bool) -> float | None:
-        """Return the price to ask the person about; None for what costs little enough, or is handed back for free."""
-        limit, price = self.settings.confirm_above_usd, self.estimate_usd(request)
-        if limit is None or price <= limit or (not new_variant and await self.would_reuse(request)):
-            return None
-        return price
 
-
-def _cannot_say(handle: str, error: UpstreamError) -> str:
-    return (
-        f"{handle[:60]!r} is not in the ledger, and upstream could not be asked after it. {error}{as_said(error.said)}"
-        " Nothing was"
-        " charged: mend that or wait a little, then ask again. list_videos shows what was ordered here."
-    )
-
-
-def _perhaps(lost: Job, generation_id: str) -> str:
-    return (
-        f"An order of {lost.created_at:%Y-%m-%d %H:%M} UTC is of unknown outcome. If this is its video,"
-        f' get_video_status(generation_id="{lost.id}={generation_id}") settles it.'
-    )
+def _cursor(job: Job) -> str:
+    return f"{job.id}:{job.state}"
 
 
 def _over_budget(job: Job, spent: float, limit: float) -> str:

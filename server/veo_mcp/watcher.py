@@ -106,6 +106,12 @@ class Watcher:
             self._tending.add(job.id)
             self._tasks.start_soon(self._tend, job, _Tries(taken_over=taken_over), tracing.here())
 
+    async def begin(self, job: Job) -> Job:
+        """Look after a job that this process owns from now on, and tell the listeners of it."""
+        self.watch(job)
+        await self.announce(job)
+        return job
+
     def is_tending(self, job: Job) -> bool:
         return job.id in self._tending
 
@@ -122,9 +128,7 @@ class Watcher:
         again = job.fetched_again()
         if not await self.store.take(again, was=job.state, owner=self.owner, lease=self.pace.lease):
             return await self.store.get(job.id) or job
-        self.watch(again)
-        await self.announce(again)
-        return again
+        return await self.begin(again)
 
     async def _let_go(self) -> None:
         try:

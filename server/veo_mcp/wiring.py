@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import httpx2
 
+from veo_mcp.adoption import Adoption
 from veo_mcp.artifacts import Artifacts
 from veo_mcp.client import VeoClient
 from veo_mcp.deliveries import Deliveries
@@ -65,8 +66,9 @@ def _assemble(
         store=store, client=client, payer=payer, fetching=fetching, pulse=pulse, account=settings.account,
         owner=owner, pace=pace, clock=clock,
     )  # fmt: skip
+    adoption = Adoption(settings=settings, store=store, client=client, watcher=watcher, clock=clock)
     return Studio(
-        settings=settings, store=store, client=client, watcher=watcher, fetching=fetching,
+        settings=settings, store=store, watcher=watcher, fetching=fetching, adoption=adoption,
         deliveries=Deliveries(store, clock), pulse=pulse, clock=clock,
     )  # fmt: skip
 

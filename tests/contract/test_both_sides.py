@@ -99,7 +99,7 @@ async def ended(studio: Studio, prompt: str, **fields: Any) -> Job:
 
 
 async def balance(studio: Studio) -> float:
-    left = await studio.client.balance_usd()
+    left = await studio.watcher.client.balance_usd()
     assert left is not None
     return round(left, 6)
 
@@ -180,6 +180,6 @@ async def test_a_field_that_the_newest_schema_has_dropped_is_named(place: Place)
 
 async def test_a_video_that_others_ordered_is_adopted(place: Place) -> None:
     async with contracted(place, "in process") as studio:
-        theirs = await studio.client.create(a_request("[sandbox:nanoid] theirs"), request_id="theirs")
+        theirs = await studio.watcher.client.create(a_request("[sandbox:nanoid] theirs"), request_id="theirs")
         assert theirs.id.startswith("-")
         assert (await studio.wait(await studio.look_up(theirs.id), 20)).state is State.COMPLETED

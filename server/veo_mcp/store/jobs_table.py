@@ -201,14 +201,17 @@ class Store:
         sql = "SELECT * FROM jobs WHERE id = :handle OR generation_id = :handle ORDER BY created_at DESC LIMIT 1"
         return await self._job(sql, handle=handle)
 
-    async def page(self, states: Collection[State], limit: int, after: str | None = None) -> list[Job]:
-        """Return jobs, those of unknown outcome first, then the newest; `after` is the id of the last one seen."""
+    async def page(self, states: Collection[State], limit: int, after: Job | None = None) -> list[Job]:
+        """Return jobs, those of unknown outcome first, then the newest; `after` is the last one, as it was seen."""
         names, values = _listed(sorted(states))
         where = f"state IN ({names})" if states else "1 = 1"
         if after is not None:
-            key = f"({_RANK}, created_at, id)"
-            where += f" AND {key} < (SELECT {_RANK}, created_at, id FROM jobs WHERE id = :after)"
-            values["after"] = after
+            where += f" AND ({_RANK}, created_at, id) < (:rank, :created_at, :id)"
+            values |= {
+                "rank": int(after.state is State.UNKNOWN),
+                "created_at": after.created_at.timestamp(),
+                "id": after.id,
+            }
         sql = f"SELECT * FROM jobs WHERE {where} ORDER BY {_RANK} DESC, created_at DESC, id DESC LIMIT :limit"
         return await self._jobs(sql, limit=limit, **values)
 
@@ -269,7 +272,7 @@ class Store:
         await self._rows(sql, id=task_id, at=at.timestamp())
 
 
-def _listed(items: Collection[str]) -> tuple[str, dict[str, str]]:
+def _listed(items: Collection[str]) -> tuple[str, dict[str, Any]]:
     """Return the names and values for `IN (…)`."""
-    values = {f"item{n}": str(item) for n, item in enumerate(items)}
+    values: dict[str, Any] = {f"item{n}": str(item) for n, item in enumerate(items)}
     return ", ".join(f":{name}" for name in values), values
