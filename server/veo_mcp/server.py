@@ -14,6 +14,7 @@ from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.types import (
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
     CallToolResult,
     Completion,
     CompletionArgument,
@@ -78,7 +79,10 @@ class VeoServer(MCPServer[Studio]):
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
             raise _readable(name, error, tools[name]) from error
-        except MCPError as error:  # of the tools' own requests there is one: the question about the price
+        except MCPError as error:
+            if error.error.code == MISSING_REQUIRED_CLIENT_CAPABILITY:
+                raise
+            # Of the tools' own requests to clients there is one: the question about the price.
             raise ToolError(unanswered(error.error.message)) from error
 
     async def get_prompt(
