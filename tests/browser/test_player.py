@@ -11,6 +11,7 @@ from theatre import (
     PATH,
     PROMPT,
     SANDBOX_WARNING,
+    STRICT,
     URI,
     Theatre,
     a_video,
@@ -29,8 +30,6 @@ from theatre import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-STRICT = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'none'"
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,6 @@ from theatre import (
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-STRICT = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'none'"
-
 
 def ready(theatre: Theatre, **setup: Any) -> Frame:
     answers = {**theatre.film.files, **setup.pop("answers", {})}

@@ -9,6 +9,7 @@ from theatre import (
     LINK,
     PATH,
     PROMPT,
+    STRICT,
     URI,
     Answers,
     Theatre,
@@ -30,8 +31,6 @@ from theatre import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-STRICT = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'none'"
 
 
 FETCH = "Fetch it again, free"

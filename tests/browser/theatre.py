@@ -21,6 +21,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+STRICT = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'none'"
 ROOT = Path(__file__).parents[2]
 PLAYER = ROOT / "server/veo_mcp/views/player.html"
 SHOTS = ROOT / "build/screenshots"
