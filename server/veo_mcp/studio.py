@@ -11,13 +11,7 @@ from pathlib import Path
 from veo_mcp.adoption import Adoption
 from veo_mcp.api import VideoRequest
 from veo_mcp.deliveries import Deliveries
-from veo_mcp.errors import (
-    BudgetExceeded,
-    InvalidRequest,
-    LedgerError,
-    NotSaved,
-    UnknownGeneration,
-)
+from veo_mcp.errors import BudgetExceeded, InvalidRequest, LedgerError, NotSaved, UnknownGeneration
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import UPSTREAM, Job, State, is_job_id, new_job_id
 from veo_mcp.pulse import Pulse, rings
