@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import av
 import av.error
@@ -23,6 +23,8 @@ _OPTIONS = {
     "use_absolute_path": "0",
     **_DECODER_OPTIONS,
 }
+# Before av 19 a title that is not UTF-8 ended the opening; av 19 replaces such bytes and takes no encoding.
+_METADATA: dict[str, Any] = {"metadata_encoding": "latin-1"} if int(av.__version__.split(".")[0]) < 19 else {}
 # Frame threads: two are as fast as decoding gets here, and each costs a few pictures of memory.
 _THREADS = 2
 
@@ -76,9 +78,7 @@ def decode(file: BinaryIO, viewers: Sequence[Viewer]) -> Decoded:
 def _open(file: BinaryIO) -> InputContainer:
     # An open file and a refusing io_open: libav gets no name that it could resolve, and cannot open another file.
     try:
-        return av.open(
-            file, "r", format="mp4", options=_OPTIONS, metadata_encoding="latin-1", io_open=_refuse_other_files
-        )
+        return av.open(file, "r", format="mp4", options=_OPTIONS, io_open=_refuse_other_files, **_METADATA)
     except MemoryError:
         raise
     except _BAD_DATA as error:
