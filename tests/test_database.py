@@ -1,4 +1,4 @@
-"""What a database may do to the ledger: be locked, gone, replaced, broken, older or newer."""
+"""What a database may do to the ledger: be locked, gone, replaced or broken."""
 
 import os
 import sqlite3
@@ -8,52 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ledger import NO_SERVER, SERVER, Address, Opener, claim, insert, kept
-from studios import a_job, a_request
+from ledger import NO_SERVER, SERVER, Address, claim, insert, kept
+from studios import a_job
 from veo_mcp.errors import LedgerError
-from veo_mcp.jobs import State
 from veo_mcp.store import Database, Store, database
-from veo_mcp.store.schema import MIGRATIONS
-
-SCHEMA_1 = Path(__file__).with_name("ledgers") / "schema-1.sql"
-
-
-async def test_a_ledger_of_the_first_schema_is_opened_and_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "jobs.sqlite3"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(SCHEMA_1.read_text())
-    store = Store(Database(path))
-    (job,) = await store.page([], 10)
-    assert (job.state, job.handle, job.request) == (State.COMPLETED, "gen-1:google/veo", a_request("A lighthouse"))
-    assert job.video is not None
-    assert await store.take(job.fetched_again(), was=job.state, owner="me", lease=20)
-    await store.close()
-
-
-async def test_a_ledger_of_a_newer_schema_is_refused_and_left_alone(
-    store: Store, open_store: Opener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = await insert(store, a_job())
-    monkeypatch.setattr(database, "MIGRATIONS", ())
-    with pytest.raises(LedgerError, match=r"schema \d; this veo-mcp knows 0\. Upgrade veo-mcp"):
-        await open_store().get(job.id)
-    monkeypatch.undo()
-    assert await open_store().get(job.id) == job
-
-
-async def test_a_migration_that_fails_halfway_changes_nothing(
-    address: Address, open_store: Opener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await insert(open_store(), a_job())
-    with monkeypatch.context() as patch:
-        broken = ("ALTER TABLE jobs ADD COLUMN extra TEXT", "ALTER TABLE nowhere ADD COLUMN extra TEXT")
-        patch.setattr(database, "MIGRATIONS", (*MIGRATIONS, broken))
-        with pytest.raises(LedgerError):
-            await open_store().get("any")
-    sound = ("ALTER TABLE jobs ADD COLUMN extra TEXT",)
-    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, sound))
-    assert await open_store().get(a_job().id) == a_job()
-    assert await open_store().get(a_job().id) == a_job()
 
 
 async def test_a_transaction_that_raises_changes_nothing(store: Store, address: Address) -> None:

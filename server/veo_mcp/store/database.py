@@ -4,29 +4,22 @@ import importlib
 import logging
 import re
 import sqlite3
-import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from veo_mcp.errors import LedgerError, quoted
+from veo_mcp.store import migration, sqlite_file
+from veo_mcp.store.rows import Execute, Row
 from veo_mcp.store.schema import MIGRATIONS
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
 T = TypeVar("T")
-
-
-class Execute(Protocol):
-    """Runs one statement and returns its rows."""
-
-    def __call__(self, sql: str, **values: Any) -> list[Row]: ...
-
 
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process's write before it is an error."""
@@ -119,20 +112,14 @@ class Database:
 
     def _open(self) -> None:
         self._connection = self._connect_postgres() if self.is_postgres else self._connect_sqlite()
-        try:
-            self._transaction(self._migrate)
+        with ExitStack() as undo:
+            undo.callback(self._drop)
+            self._transaction(lambda execute: self._migrate(execute, undo))
             self._file = self._file_now()
-        except BaseException:
-            self._drop()
-            raise
+            undo.pop_all()
 
     def _connect_sqlite(self) -> sqlite3.Connection:
-        path = Path(self.address)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
-        _write_ahead(connection)
-        connection.execute("PRAGMA synchronous=FULL")
-        return connection
+        return sqlite_file.connect(Path(self.address), busy_seconds=BUSY_SECONDS)
 
     def _connect_postgres(self) -> Any:
         try:
@@ -145,25 +132,31 @@ class Database:
             autocommit=True,
             client_encoding="utf8",  # a server without an encoding of its own would have text come as bytes
             connect_timeout=int(BUSY_SECONDS),
+            prepare_threshold=None,  # a prepared SELECT * is an error once a newer program has added a column
         )
         connection.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
         connection.execute(f"SET statement_timeout = {int(BUSY_SECONDS * 2000)}")
         return connection
 
-    def _migrate(self, execute: Execute) -> None:
-        execute("CREATE TABLE IF NOT EXISTS schema_version(version INTEGER NOT NULL)")
-        rows = execute("SELECT version FROM schema_version")
-        version = rows[0]["version"] if rows else 0
-        if version > len(MIGRATIONS):
-            raise LedgerError(
-                f"The jobs database has schema {version}; this veo-mcp knows {len(MIGRATIONS)}. Upgrade veo-mcp."
-            )
-        for migration in MIGRATIONS[version:]:
-            for sql in migration:
-                execute(sql)
-        if version != len(MIGRATIONS):
-            execute("DELETE FROM schema_version")
-            execute("INSERT INTO schema_version(version) VALUES(:version)", version=len(MIGRATIONS))
+    def _migrate(self, execute: Execute, undo: ExitStack) -> None:
+        """Bring the schema up to date; a SQLite file with jobs is copied aside before, a Postgres has its own backups.
+
+        The transaction keeps other writers out from before the copy until the migration is committed. A copy whose
+        migration fails would be made again at every try, so `undo` deletes it.
+        """
+        version = migration.found_version(execute)
+        migration.require_readable(version, len(MIGRATIONS), place=self._place)
+        if version.step >= len(MIGRATIONS):
+            return
+        if version.step and not self.is_postgres:
+            copy = sqlite_file.copy_aside(Path(self.address), version.step)
+            undo.callback(copy.unlink, missing_ok=True)
+            logger.info("the jobs database is migrated; as it was it is %s", copy)
+        migration.migrate(execute, version, MIGRATIONS)
+
+    @property
+    def _place(self) -> str:
+        return "at VEO_MCP_DATABASE_URL" if self.is_postgres else str(self.address)
 
     @contextmanager
     def _translated(self) -> Generator[None]:
@@ -175,10 +168,9 @@ class Database:
             busy = _is_locked(error)
             if not busy:
                 self._drop()
-            place = "at VEO_MCP_DATABASE_URL" if self.is_postgres else str(self.address)
             why = "is locked by another process" if busy else f"cannot be used ({quoted(str(error))})"
             advice = "Try again." if busy else "`veo-mcp doctor` says what is wrong."
-            raise LedgerError(f"The jobs database {place} {why}. {advice}") from error
+            raise LedgerError(f"The jobs database {self._place} {why}. {advice}") from error
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -188,21 +180,7 @@ class Database:
 
 
 def _is_locked(error: Exception) -> bool:
-    """Say whether another process is in the way; an extended code of SQLite's holds the plain one in its last byte."""
+    """Say whether another process is in the way."""
     if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        return sqlite_file.is_locked(error)
     return getattr(error, "sqlstate", None) in POSTGRES_LOCKED
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Turn on the write-ahead log; where processes open a new file together, SQLite does not wait by itself."""
-    end = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if not _is_locked(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.02)
-        else:
-            return

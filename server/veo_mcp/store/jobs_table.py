@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from veo_mcp.jobs import ACTIVE, Job, State, new_job_id
-from veo_mcp.store.database import Database, Execute, Row
-from veo_mcp.store.rows import COLUMNS, from_row, to_row
+from veo_mcp.store.database import Database
+from veo_mcp.store.rows import COLUMNS, Execute, Row, from_row, to_row
 
 _IN_FLIGHT = "state IN ({})".format(", ".join(f"'{state}'" for state in sorted(ACTIVE)))
 _SPENT = f"""SELECT COALESCE(SUM(COALESCE(cost_usd, estimate_usd, 0)), 0) AS usd FROM jobs

@@ -1,13 +1,22 @@
-"""A job as a row, and back."""
+"""A job as a row, and back; and what runs a statement."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from veo_mcp.api import VideoRequest
 from veo_mcp.jobs import Artifact, Failure, Job, State
+
+Row = dict[str, Any]
+
+
+class Execute(Protocol):
+    """Runs one statement and returns its rows."""
+
+    def __call__(self, sql: str, **values: Any) -> list[Row]: ...
+
 
 COLUMNS = (
     "id", "fingerprint", "account", "backend", "model", "kind", "request", "state", "generation_id", "url", "video",
@@ -15,7 +24,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def to_row(job: Job) -> dict[str, Any]:
+def to_row(job: Job) -> Row:
     video = None if job.video is None else {**asdict(job.video), "path": str(job.video.path)}
     return {
         "id": job.id,
@@ -41,7 +50,7 @@ def to_row(job: Job) -> dict[str, Any]:
     }
 
 
-def from_row(row: dict[str, Any]) -> Job:
+def from_row(row: Row) -> Job:
     return Job(
         id=row["id"],
         fingerprint=row["fingerprint"],
@@ -53,7 +62,7 @@ def from_row(row: dict[str, Any]) -> Job:
         generation_id=row["generation_id"],
         url=row["url"],
         video=None if row["video"] is None else _video(row["video"]),
-        failure=None if row["failure"] is None else Failure(**json.loads(row["failure"])),
+        failure=None if row["failure"] is None else Failure(**_known(Failure, row["failure"])),
         warnings=tuple(json.loads(row["warnings"])),
         note=row["note"],
         estimate_usd=row["estimate_usd"],
@@ -71,10 +80,15 @@ def _request(text: str) -> VideoRequest:
 
 
 def _video(text: str) -> Artifact:
-    fields: dict[str, Any] = json.loads(text)
-    fields["path"] = Path(fields["path"])
-    fields.pop("sound", None)  # in words, as 0.1 kept it
-    return Artifact(**fields)
+    values = _known(Artifact, text)
+    values["path"] = Path(values["path"])
+    return Artifact(**values)
+
+
+def _known(record: type[Artifact | Failure], text: str) -> dict[str, Any]:
+    """Read the fields that this version knows: another one may have written more."""
+    names = {field.name for field in fields(record)}
+    return {name: value for name, value in json.loads(text).items() if name in names}
 
 
 def _seconds(time: datetime | None) -> float | None:

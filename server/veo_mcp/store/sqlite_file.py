@@ -1,0 +1,143 @@
+"""The SQLite file: private, opened so that what was written is on the disk, and copied whole while others use it."""
+
+import os
+import secrets
+import sqlite3
+import sys
+import time
+from contextlib import closing, suppress
+from itertools import count
+from pathlib import Path
+
+from veo_mcp import private
+from veo_mcp.errors import LedgerError, quoted
+
+OLDEST_SQLITE = (3, 35)
+"""The first one with RETURNING."""
+
+SIDE_FILES = ("", "-wal", "-shm")
+"""What SQLite puts beside a database in use, and the database itself, as endings of its name."""
+
+
+def sqlite_is_too_old() -> bool:
+    return sqlite3.sqlite_version_info < OLDEST_SQLITE
+
+
+def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
+    """Open the database, or make it, in a folder that is made as well.
+
+    Raises:
+        LedgerError: this Python's SQLite is too old.
+        OSError, sqlite3.Error: the file cannot be used.
+    """
+    if sqlite_is_too_old():
+        raise LedgerError(
+            f"The jobs database needs SQLite 3.35 or newer; the Python that runs veo-mcp, {sys.executable}, has"
+            f" {sqlite3.sqlite_version}. Install veo-mcp with a Python that brings its own, such as"
+            " `uv tool install --managed-python veo-mcp`, or set VEO_MCP_DATABASE_URL to a Postgres database."
+        )
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        with suppress(OSError):  # no hard links here; SQLite says better what else may be wrong
+            private.make_file(path)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_seconds)
+    _write_ahead(connection, busy_seconds)
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA fullfsync=1")  # macOS: a plain fsync leaves the data in the drive's cache
+    for ending in SIDE_FILES:
+        private.tighten(Path(f"{path}{ending}"))
+    return connection
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Say whether another process is in the way; an extended code of SQLite's holds the plain one in its last byte."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Turn on the write-ahead log; where processes open a new file together, SQLite does not wait by itself."""
+    end = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not is_locked(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+# Copies
+
+
+def back_up(path: Path, target: Path, *, overwrite: bool) -> None:
+    """Copy the database, which may be in use, as it is now: no migration, no wait for writers.
+
+    Raises:
+        LedgerError: there is no database, `target` exists or cannot be written; `target` is as it was.
+    """
+    if not path.exists():
+        raise LedgerError(f"There is no jobs database at {path} yet: nothing was copied.")
+    if target.resolve() in {Path(f"{path.resolve()}{ending}") for ending in SIDE_FILES}:
+        raise LedgerError(f"{target} belongs to the jobs database itself. Name another file.")
+    try:
+        _copy(path, target, overwrite=overwrite)
+    except FileExistsError as error:
+        raise LedgerError(f"{target} exists: nothing was copied. --force overwrites it.") from error
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"{path} could not be copied to {target} ({quoted(str(error))}).") from error
+
+
+def copy_aside(path: Path, schema: int) -> Path:
+    """Copy the database to `jobs.schema-2.sqlite3` in its folder, before it is migrated from schema 2.
+
+    Whoever calls this holds the write lock, and has written nothing yet.
+
+    A copy that has this name was made in an earlier migration, before somebody put it or a backup in place again. It
+    stays, and the new one gets a number: each holds paid jobs that the other may lack.
+
+    Raises:
+        LedgerError: there is no copy, so nothing must be migrated.
+    """
+    numbers = ("" if number == 1 else f"-{number}" for number in count(1))
+    names = (path.with_name(f"{path.stem}.schema-{schema}{number}{path.suffix}") for number in numbers)
+    copy = next(name for name in names if not name.exists())
+    try:
+        _copy(path, copy, overwrite=False)
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(
+            f"The jobs database {path} was not migrated and is as it was: the copy that is made before, {copy}, could"
+            f" not be written ({quoted(str(error))}). Make room on that disk, then try again."
+        ) from error
+    return copy
+
+
+def copies_of(path: Path) -> list[Path]:
+    """Return the copies that migrations of this database have left, and what killed ones have left of theirs."""
+    return [*path.parent.glob(f"{path.stem}.schema-*{path.suffix}"), *path.parent.glob(f".{path.stem}.schema-*.part")]
+
+
+def _copy(path: Path, target: Path, *, overwrite: bool) -> None:
+    """Write the copy under another name first, so that it is whole when it has its own."""
+    if target.exists() and not overwrite:
+        raise FileExistsError(target)
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with (
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as source,
+            closing(sqlite3.connect(part, isolation_level=None)) as copy,
+        ):
+            # All pages in one step, in one read transaction: what others commit meanwhile is not in the copy.
+            source.backup(copy, progress=_give_up_if_locked)
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, which can be read where nothing can be written
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _give_up_if_locked(status: int, _: int, __: int) -> None:
+    """Stop a copy that Python would try again for ever. Readers of a write-ahead log are not locked out."""
+    if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        raise sqlite3.OperationalError("it is locked by another process")
