@@ -70,7 +70,7 @@ MIGRATIONS = (
         statements=(
             "ALTER TABLE schema_version ADD COLUMN step INTEGER",
             "ALTER TABLE schema_version ADD COLUMN program TEXT",
-            # The next two hold the order of a page, which is `jobs_table.RANK`, without and with a state to look for.
+            # The next two hold the order of a page, `_RANK` in jobs_table.py, without and with a state to look for.
             "CREATE INDEX jobs_page ON jobs((CASE WHEN state = 'unknown' THEN 1 ELSE 0 END), created_at, id)",
             "CREATE INDEX jobs_state ON jobs(state, (CASE WHEN state = 'unknown' THEN 1 ELSE 0 END), created_at, id)",
             """CREATE INDEX jobs_durations ON jobs(kind, finished_at)
