@@ -109,6 +109,14 @@ class Artifacts:
         with anyio.CancelScope(shield=True), suppress(OSError):
             await anyio.to_thread.run_sync(_remove, self.folder / f".{name}.{owner[:8]}.part")
 
+    async def find(self, name: str, *, size_bytes: int, digest: str) -> Path | None:
+        """Return the file of this name in the folder, if it is the very one; it is read only where its size fits."""
+        path = self.folder / name
+        with suppress(OSError):
+            if await anyio.to_thread.run_sync(_holds, path, size_bytes, digest):
+                return path
+        return None
+
     @contextmanager
     def _disk(self) -> Generator[None]:
         try:
@@ -230,7 +238,7 @@ def _take_in(part: Path, final: Path) -> Fetched:
 def _claim_name(part: Path, path: Path, digest: str) -> bool:
     """Give the file its name unless other bytes have it. A hard link, where there are any, cannot overwrite."""
     if path.exists():
-        return path.is_file() and path.stat().st_size == part.stat().st_size and sha256(path) == digest
+        return _holds(path, part.stat().st_size, digest)
     try:
         os.link(part, path)
     except FileExistsError:
@@ -239,6 +247,10 @@ def _claim_name(part: Path, path: Path, digest: str) -> bool:
         part.replace(path)  # a file system without hard links
     _sync_folder(path.parent)
     return True
+
+
+def _holds(path: Path, size_bytes: int, digest: str) -> bool:
+    return path.is_file() and path.stat().st_size == size_bytes and sha256(path) == digest
 
 
 def _sweep(final: Path) -> None:

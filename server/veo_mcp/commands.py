@@ -125,7 +125,7 @@ async def show(settings: Settings, generation_id: str, pictures: Pictures) -> st
         InvalidRequest: there is no finished video of this id, its file is gone, or no picture can be made of it.
     """
     async with open_studio(settings, watching=False) as studio:
-        job = await studio.known(generation_id)
+        job = await studio.located(await studio.known(generation_id))
         result = results.video_result(job, now=studio.clock())
         if job.file is None or result.video is None:
             raise InvalidRequest(f"There is nothing to show yet. {wording.summary(result)}")

@@ -3,12 +3,13 @@
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import anyio.to_thread
 
-from veo_mcp import media
+from veo_mcp import media, private
 from veo_mcp.artifacts import Artifacts, Fetched
 from veo_mcp.errors import ArtifactError, NotSaved
 from veo_mcp.jobs import Artifact, Failure, Job
@@ -79,11 +80,23 @@ class Fetching:
 
     async def look(self, job: Job, path: Path) -> media.Inspection:
         """Look inside the job's file, and make its pictures where they are older than it."""
+        with suppress(OSError):  # whoever writes the pictures there says what is wrong
+            await anyio.to_thread.run_sync(private.make_folder, self._previews)
         return await media.inspect(path, into=self.previews_of(job))
 
     async def is_there(self, path: Path) -> bool:
         """Say whether the file can be seen; one in a folder that may not be searched cannot."""
         return await anyio.to_thread.run_sync(os.path.exists, path)
+
+    async def find(self, file: Artifact) -> Path | None:
+        """Return where the file is: where it was saved, or in the folder of videos, where it or its folder was moved.
+
+        The database may come from another system: a Windows path has its name after the last slash of either kind.
+        """
+        if await self.is_there(file.path):
+            return file.path
+        name = PureWindowsPath(file.path).name
+        return await self._artifacts.find(name, size_bytes=file.size_bytes, digest=file.sha256)
 
     async def _damaged(self, job: Job, part: Path, damage: str) -> Job:
         kept = await self._artifacts.keep_damaged(part, job.file_name())

@@ -94,7 +94,8 @@ async def status(ctx: StudioContext, generation_id: str) -> str:
 async def _job(ctx: StudioContext, generation_id: str) -> AsyncGenerator[Job]:
     """Yield the job; say in the protocol's words what our errors say."""
     try:
-        yield await studio_of(ctx).known(generation_id)
+        studio = studio_of(ctx)
+        yield await studio.located(await studio.known(generation_id))
     except UnknownGeneration as error:
         raise ResourceNotFoundError(
             f"There is no video {generation_id!r} here. list_videos shows what there is; get_video_status adopts an id"

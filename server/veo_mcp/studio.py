@@ -4,6 +4,7 @@ import logging
 import statistics
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -197,6 +198,19 @@ class Studio:
             raise UnknownGeneration(f"There is no job {job_id!r} in the ledger.")
         return job
 
+    async def located(self, job: Job) -> Job:
+        """Return the job with the place where its file is now, which is noted; unchanged where there is no such file.
+
+        Noting it is everybody's right, whoever owns the job and whatever key it was ordered with: no network is used.
+        """
+        place = await self.fetching.find(job.file) if job.file else None
+        if job.file is None or place in (None, job.file.path):
+            return job
+        moved = replace(job, video=replace(job.file, path=place))
+        with suppress(LedgerError):  # it is found again the next time
+            await self.store.note_place(moved)
+        return moved
+
     async def sheet(self, job: Job) -> Path | None:
         """Return the contact sheet of a completed job's file, made once."""
         return await self.fetching.picture(job, "sheet.jpg")
@@ -224,12 +238,14 @@ class Studio:
     async def _made_before(self, job: Job) -> tuple[str, ...]:
         """Say that the same order was delivered once already: this one is paid again."""
         earlier = await self.store.last_delivered(job.fingerprint or "")
-        if earlier is None or earlier.video is None:
+        file = (await self.located(earlier)).file if earlier else None
+        if file is None:
             return ()
-        return (f"The same order was made before and is at {earlier.video.path}; this one is another, paid take.",)
+        return (f"The same order was made before and is at {file.path}; this one is another, paid take.",)
 
     async def _revived(self, job: Job) -> Job:
         """Fetch a paid file again where there is none, free of charge; leave everything else as it is."""
+        job = await self.located(job)
         gone = job.file is not None and not await self.fetching.is_there(job.file.path)
         if not (gone or job.can_be_fetched or (job.is_active and not self.owns(job))):
             return job

@@ -190,6 +190,11 @@ class Store:
         claim = f"{job.fingerprint} {job.id}"
         return bool(await self._rows(sql, id=job.id, account=job.account, fingerprint=job.fingerprint, claim=claim))
 
+    async def note_place(self, job: Job) -> None:
+        """Write where the completed job's file is, whoever owns the job."""
+        sql = "UPDATE jobs SET video = :video WHERE id = :id AND state = 'completed'"
+        await self._rows(sql, id=job.id, video=to_row(job)["video"])
+
     async def let_go(self, *, owner: str) -> None:
         """Give up all leases, so that the next process need not wait for them to run out."""
         await self._rows("UPDATE jobs SET owner = NULL, lease_until = NULL WHERE owner = :owner", owner=owner)
