@@ -208,9 +208,10 @@ def sandbox(*, host: str, port: int) -> None:
     import uvicorn
 
     from veo_mcp.sandbox.app import build_app
+    from veo_mcp.wiring import sandbox_folder
 
     settings = Settings.from_environment()
-    app = build_app(settings.home / "sandbox", seconds=settings.sandbox_seconds)
+    app = build_app(sandbox_folder(settings), seconds=settings.sandbox_seconds)
     click.echo(f"The sandbox listens on http://{host}:{port}: set AIMLAPI_BASE_URL to that, and any key.", err=True)
     uvicorn.run(app, host=host, port=port, log_level="warning")
 

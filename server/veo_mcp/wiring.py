@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 import anyio
 import httpx2
 
+from veo_mcp import private
 from veo_mcp.adoption import Adoption
 from veo_mcp.artifacts import Artifacts
 from veo_mcp.client import VeoClient
@@ -97,7 +98,15 @@ def pace_of(settings: Settings) -> Pace:
 def _sandbox(settings: Settings) -> httpx2.AsyncBaseTransport:
     from veo_mcp.sandbox.app import build_app  # noqa: PLC0415  only who has no key needs it
 
-    return httpx2.ASGITransport(build_app(settings.home / "sandbox", seconds=settings.sandbox_seconds))
+    return httpx2.ASGITransport(build_app(sandbox_folder(settings), seconds=settings.sandbox_seconds))
+
+
+def sandbox_folder(settings: Settings) -> Path:
+    """Return the folder of the sandbox's prompts and videos, made private."""
+    folder = settings.home / "sandbox"
+    with suppress(OSError):  # the first order says what is wrong
+        private.make_folder(folder)
+    return folder
 
 
 def database_address(settings: Settings) -> Path | str:

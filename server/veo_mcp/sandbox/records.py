@@ -35,7 +35,7 @@ def key_of(text: str) -> str:
 
 
 def write_atomically(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(content)
@@ -98,7 +98,7 @@ class Records:
 
     def count(self, name: str) -> int:
         """Count one more of `name` and return how many that makes; appending keeps it right across processes."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.folder / f"{name}.count").open("ab", buffering=0) as tally:
             tally.write(b".")
             return tally.tell()
