@@ -1,5 +1,6 @@
 """Each problem that the doctor knows is found, said with its cure, and has an exit code."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -79,6 +80,37 @@ async def test_a_ledger_of_a_newer_version_is_found(tmp_path: Path, place: Place
     with closing(sqlite3.connect(tmp_path / "home" / "jobs.sqlite3")) as connection, connection:
         connection.execute("UPDATE schema_version SET version = 99")
     assert "Upgrade veo-mcp" in (await problems(tmp_path))["ledger"]
+
+
+async def test_a_sqlite_below_3_35_is_found_where_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f"ok      sqlite    {sqlite3.sqlite_version}" in [
+        finding.line for finding in await examine(environ_of(tmp_path))
+    ]
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")
+    found = await problems(tmp_path)
+    assert found.keys() == {"sqlite"}
+    assert found["sqlite"].startswith("3.34.1: 3.35 or newer is needed")
+    elsewhere = await problems(tmp_path, VEO_MCP_DATABASE_URL="postgresql://127.0.0.1:9/jobs")
+    assert elsewhere.keys() == {"ledger"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+async def test_a_ledger_that_others_may_read_is_tightened_or_found(
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.open() as studio:
+        await studio.submit(a_request())
+    path = tmp_path / "home" / "jobs.sqlite3"
+    path.chmod(0o644)
+    with monkeypatch.context() as patch:
+
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        patch.setattr(os, "chmod", refuse)
+        assert f"chmod 600 {path}" in (await problems(tmp_path))["private"]
+    assert await problems(tmp_path) == {}
 
 
 async def test_a_ledger_whose_rows_cannot_be_read_is_found(tmp_path: Path, place: Place) -> None:

@@ -43,7 +43,7 @@ async def test_a_sqlite_without_returning_is_refused_with_what_to_do(
         assert words in str(refused.value)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 35, 0))
-    assert not sqlite_file.sqlite_is_too_old()
+    assert sqlite_file.sqlite_version() == ("3.34.1", True)
 
 
 async def test_a_commit_reaches_the_disk_on_macos_too(tmp_path: Path) -> None:

@@ -2,17 +2,19 @@
 
 import os
 import platform
+import shlex
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from veo_mcp import __version__
+from veo_mcp import __version__, private
 from veo_mcp.client import VeoClient
 from veo_mcp.errors import SettingsError, UpstreamError, VeoError, as_said, quoted
 from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings, is_set
-from veo_mcp.store import Database, Store
+from veo_mcp.store import Database, Store, sqlite_version
 from veo_mcp.wiring import database_address, open_api
 
 
@@ -36,7 +38,7 @@ async def examine(environ: Mapping[str, str], *, online: bool = False) -> list[F
     findings += [_key(settings, environ), _address(settings)]
     findings += [_folder("home", settings.home, "VEO_MCP_HOME")]
     findings += [_folder("videos", settings.output_dir, "VEO_MCP_OUTPUT_DIR")]
-    findings += [await _ledger(settings)]
+    findings += [_sqlite(settings), await _ledger(settings), *_open_to_others(settings)]
     return [*findings, *(await _service(settings) if online else [])]
 
 
@@ -95,6 +97,23 @@ async def _ledger(settings: Settings) -> Finding:
         return Finding(ok=False, what="ledger", said=said)
     finally:
         await store.close()
+
+
+def _sqlite(settings: Settings) -> Finding:
+    found, will_do = sqlite_version()
+    if settings.database_url:
+        return Finding(ok=True, what="sqlite", said=f"{found}, not used: the jobs are in Postgres")
+    cure = "" if will_do else ": 3.35 or newer is needed; `uv tool install --managed-python veo-mcp` brings one"
+    return Finding(ok=will_do, what="sqlite", said=f"{found}{cure}")
+
+
+def _open_to_others(settings: Settings) -> Iterator[Finding]:
+    """Find a database that others may read; opening it has taken that from them where this user may."""
+    path = database_address(settings)
+    with suppress(OSError):
+        if isinstance(path, Path) and private.is_open(path):
+            said = f"others may read the prompts in {path}: its owner runs chmod 600 {shlex.quote(str(path))}"
+            yield Finding(ok=False, what="private", said=said)
 
 
 async def _service(settings: Settings) -> list[Finding]:

@@ -7,5 +7,6 @@ the time. `owner` is the process that looks after a job; every write but one is 
 
 from veo_mcp.store.database import Database
 from veo_mcp.store.jobs_table import Claimed, JobTask, Store
+from veo_mcp.store.sqlite_file import back_up, copies_of, sqlite_version
 
-__all__ = ["Claimed", "Database", "JobTask", "Store"]
+__all__ = ["Claimed", "Database", "JobTask", "Store", "back_up", "copies_of", "sqlite_version"]

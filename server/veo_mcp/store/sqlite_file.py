@@ -1,6 +1,7 @@
 """The SQLite file: private, opened so that what was written is on the disk, and copied whole while others use it."""
 
 import os
+import re
 import secrets
 import sqlite3
 import sys
@@ -19,8 +20,9 @@ SIDE_FILES = ("", "-wal", "-shm")
 """What SQLite puts beside a database in use, and the database itself, as endings of its name."""
 
 
-def sqlite_is_too_old() -> bool:
-    return sqlite3.sqlite_version_info < OLDEST_SQLITE
+def sqlite_version() -> tuple[str, bool]:
+    """Return this Python's SQLite, and whether it will do."""
+    return sqlite3.sqlite_version, sqlite3.sqlite_version_info >= OLDEST_SQLITE
 
 
 def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
@@ -30,10 +32,11 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
         LedgerError: this Python's SQLite is too old.
         OSError, sqlite3.Error: the file cannot be used.
     """
-    if sqlite_is_too_old():
+    version, will_do = sqlite_version()
+    if not will_do:
         raise LedgerError(
             f"The jobs database needs SQLite 3.35 or newer; the Python that runs veo-mcp, {sys.executable}, has"
-            f" {sqlite3.sqlite_version}. Install veo-mcp with a Python that brings its own, such as"
+            f" {version}. Install veo-mcp with a Python that brings its own, such as"
             " `uv tool install --managed-python veo-mcp`, or set VEO_MCP_DATABASE_URL to a Postgres database."
         )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,7 +118,9 @@ def copy_aside(path: Path, schema: int) -> Path:
 
 def copies_of(path: Path) -> list[Path]:
     """Return the copies that migrations of this database have left, and what killed ones have left of theirs."""
-    return [*path.parent.glob(f"{path.stem}.schema-*{path.suffix}"), *path.parent.glob(f".{path.stem}.schema-*.part")]
+    copy = rf"{re.escape(path.stem)}\.schema-\d+(-\d+)?{re.escape(path.suffix)}"
+    ours = re.compile(rf"{copy}|\.{copy}\.[0-9a-f]{{8}}\.part(-journal)?")
+    return [file for file in path.parent.glob("*") if ours.fullmatch(file.name) and file.is_file()]
 
 
 def _copy(path: Path, target: Path, *, overwrite: bool) -> None:
