@@ -270,6 +270,40 @@ def test_the_command_can_be_run_as_a_module_and_needs_no_decoder_to_say_its_vers
 
 
 def test_help_names_every_command(shell: Shell) -> None:
-    for command in ("serve", "generate", "list", "status", "show", "sandbox", "doctor"):
+    for command in ("serve", "generate", "list", "status", "show", "sandbox", "doctor", "backup", "prune"):
         assert command in shell("--help").stdout
         assert shell(command, "--help").exit_code == 0
+
+
+# backup
+
+
+def test_a_backup_is_made_said_how_to_restore_and_restored(shell: Shell, tmp_path: Path) -> None:
+    shell("generate", PROMPT)
+    before, home, copy = shell("list").stdout, shell.folder / "home", tmp_path / "copy.sqlite3"
+    ran = shell("backup", str(copy))
+    assert (ran.exit_code, ran.stdout) == (0, f"{copy}\n")
+    assert f"delete {home / 'jobs.sqlite3'}-wal and {home / 'jobs.sqlite3'}-shm" in ran.stderr
+    shell("generate", "A harbour")
+    for ending in ("-wal", "-shm"):
+        (home / f"jobs.sqlite3{ending}").unlink(missing_ok=True)
+    copy.replace(home / "jobs.sqlite3")
+    assert shell("list").stdout == before
+
+
+def test_a_backup_overwrites_only_with_force(shell: Shell, tmp_path: Path) -> None:
+    shell("generate", PROMPT)
+    (tmp_path / "copy").write_text("mine")
+    refused = shell("backup", str(tmp_path / "copy"))
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "--force" in refused.stderr
+    assert (tmp_path / "copy").read_text() == "mine"
+    assert shell("backup", "--force", str(tmp_path / "copy")).exit_code == 0
+    assert (tmp_path / "copy").read_bytes().startswith(b"SQLite format 3")
+
+
+def test_a_backup_of_a_postgres_names_pg_dump(shell: Shell, tmp_path: Path) -> None:
+    ran = shell("backup", str(tmp_path / "a copy"), VEO_MCP_DATABASE_URL="postgresql://me:hunter2@127.0.0.1:9/jobs")
+    assert ran.exit_code == 1
+    assert f"pg_dump --format=custom --file='{tmp_path / 'a copy'}' \"$VEO_MCP_DATABASE_URL\"" in ran.stderr
+    assert "hunter2" not in ran.output

@@ -5,7 +5,7 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from studios import Place, fields_of
+from studios import KEY, Place, fields_of
 from test_cli import Shell, shell
 from test_watcher import made
 from upstream import clip
@@ -13,8 +13,6 @@ from veo_mcp.jobs import Job
 from veo_mcp.results import video_uri
 
 __all__ = ["shell"]
-
-ANOTHER_KEY = "another-key-than-it-was-ordered-with"
 
 
 def path_of(job: Job) -> Path:
@@ -30,10 +28,10 @@ async def moved(place: Place) -> tuple[Job, Path]:
     return job, place.folder / "elsewhere" / path_of(job).name
 
 
-@pytest.mark.parametrize("key", [{}, {"api_key": ANOTHER_KEY}])
-async def test_a_moved_file_is_found_without_network_and_its_place_is_noted(place: Place, key: dict[str, str]) -> None:
+@pytest.mark.parametrize("key", [KEY, "another-key-than-it-was-ordered-with"])
+async def test_a_moved_file_is_found_without_network_and_its_place_is_noted(place: Place, key: str) -> None:
     job, path = await moved(place)
-    async with place.open(output_dir=path.parent, **key) as studio:
+    async with place.open(output_dir=path.parent, api_key=key) as studio:
         found = await studio.look_up(job.handle)
         assert job.video is not None
         assert found == replace(job, video=replace(job.video, path=path))

@@ -27,6 +27,9 @@ ATTEMPTS = 4
 ATTEMPT_SECONDS = 600.0
 """The longest that one try may take in all: the timeouts above only bound each pause in it."""
 
+_NAME = r"\d{4}-\d{2}-\d{2}(-[^\W_]+)*-[0-9a-f]{8}"  # as Job.file_name gives them, without .mp4
+_DAMAGED = re.compile(rf"{_NAME}\.damaged\.mp4")
+_PART = re.compile(rf"\.{_NAME}\.mp4\.[0-9a-f]{{8}}\.part")
 _GONE = frozenset({400, 401, 403, 404, 410})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -266,6 +269,24 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def damaged_files(folder: Path) -> list[Path]:
+    """Return what `keep_damaged` has kept there."""
+    return _named(folder, _DAMAGED)
+
+
+def half_done_files(folder: Path) -> list[Path]:
+    """Return what is being downloaded there, by any process, and what killed ones have left."""
+    return _named(folder, _PART)
+
+
+def _named(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+    """Return the files whose whole names are as our own code makes them: the folder is the user's."""
+    try:
+        return [path for path in folder.iterdir() if pattern.fullmatch(path.name) and path.is_file()]
+    except OSError:
+        return []
 
 
 def sha256(path: Path) -> str:

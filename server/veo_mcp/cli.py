@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -17,6 +18,7 @@ import click
 
 from veo_mcp import __version__
 from veo_mcp.errors import VeoError
+from veo_mcp.jobs import utc_now
 from veo_mcp.results import Status
 from veo_mcp.settings import Settings
 
@@ -298,6 +300,31 @@ def doctor(*, online: bool) -> None:
     for finding in findings:
         click.echo(finding.line)
     sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+@readable_errors
+def backup(*, file: Path, force: bool) -> None:
+    """Copy the jobs database, while servers run."""
+    from veo_mcp import commands
+
+    said = commands.backup(Settings.from_environment(), file, overwrite=force)
+    click.echo(file)
+    click.echo(said, err=True)
+
+
+@main.command()
+@click.option("--days", default=90, show_default=True, type=click.IntRange(1, 36_500), help="Keep what is younger.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@readable_errors
+def prune(*, days: int, dry_run: bool) -> None:
+    """Remove old previews, leftovers and rows; no videos."""
+    from veo_mcp import pruning
+
+    settings = Settings.from_environment()
+    click.echo(anyio.run(partial(pruning.prune, settings, before=utc_now() - timedelta(days=days), dry_run=dry_run)))
 
 
 async def _ended_well(command: Callable[[], Awaitable[T]]) -> T:

@@ -20,8 +20,9 @@ from veo_mcp.jobs import Job, State
 from veo_mcp.refusals import explain
 from veo_mcp.results import VideoFile, VideoList, VideoResult
 from veo_mcp.settings import Settings
+from veo_mcp.store import back_up
 from veo_mcp.studio import Studio
-from veo_mcp.wiring import open_studio
+from veo_mcp.wiring import database_address, open_studio
 
 BAR_COLUMNS = 24
 
@@ -182,6 +183,26 @@ def _writable(target: Path) -> None:
         target.touch()
     except OSError as error:
         raise InvalidRequest(f"{target} cannot be written ({error.strerror or type(error).__name__}).") from error
+
+
+def backup(settings: Settings, target: Path, *, overwrite: bool) -> str:
+    """Copy the jobs database, which servers may use meanwhile; return how it is put back.
+
+    Raises:
+        InvalidRequest: the database is a Postgres.
+        LedgerError: nothing was copied.
+    """
+    address = database_address(settings)
+    if isinstance(address, str):
+        raise InvalidRequest(
+            "The jobs are in Postgres, which has its own backups:"
+            f' pg_dump --format=custom --file={shlex.quote(str(target))} "$VEO_MCP_DATABASE_URL"'
+        )
+    back_up(address, target, overwrite=overwrite)
+    return (
+        f"To restore: quit whatever runs veo-mcp (chat apps, servers), delete {address}-wal and {address}-shm if they"
+        f" are there, and put the copy in place of {address}. It knows nothing of videos ordered after it was made."
+    )
 
 
 def report(result: VideoResult) -> str:

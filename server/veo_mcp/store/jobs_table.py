@@ -24,6 +24,9 @@ _LONGEST_LEASE = 600  # seconds; one that ends later was given before the clock 
 _FREE = f"(owner IS NULL OR lease_until < NOW OR lease_until > NOW + {_LONGEST_LEASE})"
 _STANDING = """SELECT * FROM jobs WHERE fingerprint = :fingerprint AND claim IS NOT NULL
     ORDER BY created_at DESC, id DESC LIMIT 1"""
+_OVER = """created_at < :before AND COALESCE(finished_at, created_at) < :before
+    AND COALESCE(delivered_at, created_at) < :before AND state IN ('completed', 'failed') AND claim IS NULL
+    AND owner IS NULL"""
 _RANK = "(CASE WHEN state = 'unknown' THEN 1 ELSE 0 END)"
 
 
@@ -275,6 +278,36 @@ class Store:
     async def cancel_task(self, task_id: str, *, at: datetime) -> None:
         sql = "UPDATE tasks SET cancelled_at = :at WHERE id = :id AND cancelled_at IS NULL"
         await self._rows(sql, id=task_id, at=at.timestamp())
+
+    # Pruning
+
+    async def over_before(self, before: datetime, limit: int, after: Job | None = None) -> list[Job]:
+        """Return jobs that have ended, stand for no order and were not touched since then, oldest first."""
+        where, values = _OVER, {"before": before.timestamp()}
+        if after is not None:
+            where += " AND (created_at, id) > (:created_at, :id)"
+            values |= {"created_at": after.created_at.timestamp(), "id": after.id}
+        sql = f"SELECT * FROM jobs WHERE {where} ORDER BY created_at, id LIMIT :limit"
+        return await self._jobs(sql, limit=limit, **values)
+
+    async def forget(self, job_ids: Collection[str], *, before: datetime) -> int:
+        """Delete these jobs and their tasks, if they are still as `over_before` found them; return how many it were."""
+        names, values = _listed(job_ids)
+        values["before"] = before.timestamp()
+        tasks = f"DELETE FROM tasks WHERE job_id IN (SELECT id FROM jobs WHERE id IN ({names}) AND {_OVER})"
+        jobs = f"DELETE FROM jobs WHERE id IN ({names}) AND {_OVER} RETURNING id"
+
+        def work(execute: Execute) -> int:
+            execute(tasks, **values)
+            return len(execute(jobs, **values))
+
+        return await self._database.transact(work) if job_ids else 0
+
+    async def created(self, job_ids: Collection[str]) -> dict[str, datetime]:
+        """Return when these jobs were ordered; those that are not in the table are left out."""
+        names, values = _listed(job_ids)
+        rows = await self._rows(f"SELECT id, created_at FROM jobs WHERE id IN ({names})", **values) if job_ids else []
+        return {row["id"]: datetime.fromtimestamp(row["created_at"], UTC) for row in rows}
 
 
 def _listed(items: Collection[str]) -> tuple[str, dict[str, Any]]:
