@@ -105,6 +105,13 @@ async def test_rows_of_jobs_under_way_stay(store: Store, settings: Settings, sta
     assert await kept(store, job) == job
 
 
+async def test_a_row_that_somebody_looks_after_stays(store: Store, settings: Settings) -> None:
+    job = await insert(store, a_video(1))
+    await store.deliver(job, at=NOON)
+    await prune(settings, before=LATER)
+    assert await all_ids(store) == {job.id}
+
+
 async def test_a_job_that_was_taken_up_again_meanwhile_is_not_forgotten(store: Store) -> None:
     job = await put(store, a_video(1), delivered_at=NOON)
     assert await store.over_before(LATER, 10) == [job]

@@ -85,3 +85,14 @@ async def test_a_page_and_the_usual_time_are_read_in_the_order_of_an_index(tmp_p
     await store.close()
     sorts = {sql for sql, plan in ledger.plans.items() if "USE TEMP B-TREE FOR ORDER BY" in plan}
     assert (len(ledger.plans), sorts) == (3, set())
+
+
+async def test_pruning_goes_through_the_rows_by_time(tmp_path: Path) -> None:
+    ledger = Explained(tmp_path / "jobs.sqlite3")
+    store = Store(ledger)
+    await store.over_before(NOON, 20)
+    await store.over_before(NOON, 20, after=a_job(1))
+    await store.close()
+    assert len(ledger.plans) == 2
+    for plan in ledger.plans.values():
+        assert plan[0].startswith("SEARCH jobs USING INDEX jobs_created (created_at")

@@ -24,9 +24,10 @@ _LONGEST_LEASE = 600  # seconds; one that ends later was given before the clock 
 _FREE = f"(owner IS NULL OR lease_until < NOW OR lease_until > NOW + {_LONGEST_LEASE})"
 _STANDING = """SELECT * FROM jobs WHERE fingerprint = :fingerprint AND claim IS NOT NULL
     ORDER BY created_at DESC, id DESC LIMIT 1"""
+# COALESCE keeps SQLite from looking by state or claim, in which most rows are alike, where it should go by time.
 _OVER = """created_at < :before AND COALESCE(finished_at, created_at) < :before
-    AND COALESCE(delivered_at, created_at) < :before AND state IN ('completed', 'failed') AND claim IS NULL
-    AND owner IS NULL"""
+    AND COALESCE(delivered_at, created_at) < :before AND COALESCE(state, '') IN ('completed', 'failed')
+    AND COALESCE(claim, owner) IS NULL"""
 _RANK = "(CASE WHEN state = 'unknown' THEN 1 ELSE 0 END)"
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from veo_mcp import __version__
-from veo_mcp.errors import LedgerError, quoted
+from veo_mcp.errors import LedgerError, printable, quoted
 from veo_mcp.store.rows import Execute
 from veo_mcp.store.schema import Step
 
-PROGRAM = f"veo-mcp {__version__} ({sys.executable})"
+PROGRAM = printable(f"veo-mcp {__version__} ({sys.executable})")  # a path may hold bytes that no UTF-8 does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ def found_version(execute: Execute) -> Version:
     rows = execute("SELECT * FROM schema_version")
     if not rows:
         return Version(step=0, readable_from=0, program="")
-    (row,) = rows
+    row = rows[0]
     step, program = row.get("step") or row["version"], row.get("program") or ""
     return Version(step=step, readable_from=row["version"], program=program)
 

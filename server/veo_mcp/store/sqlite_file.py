@@ -139,7 +139,8 @@ def _copy(path: Path, target: Path, *, overwrite: bool) -> None:
             copy.execute("PRAGMA journal_mode=DELETE")  # one file, which can be read where nothing can be written
         part.replace(target)
     finally:
-        part.unlink(missing_ok=True)
+        for ending in ("", "-journal"):  # SQLite leaves its journal where the disk is full
+            Path(f"{part}{ending}").unlink(missing_ok=True)
 
 
 def _give_up_if_locked(status: int, _: int, __: int) -> None:
