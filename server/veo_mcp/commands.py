@@ -158,14 +158,19 @@ def _told(video: VideoFile, result: VideoResult) -> list[str]:
 def _seen(inspection: media.Inspection) -> list[str]:
     """What is in the file now."""
     lines = [f"damage: {inspection.damage}"] if inspection.damage else []
-    if (facts := inspection.facts) is None:
+    lines += [f"not checked: {sentence}" for sentence in inspection.unchecked]
+    if (facts := inspection.facts) is None or facts.decoded_frames is None:
         return lines
     frames = f"{facts.decoded_frames} of {facts.declared_frames} frames decoded, {facts.decode_errors} errors"
-    stillness = f"black for {facts.dark_share * 100:.0f} %, still for {facts.frozen_share * 100:.0f} % of the time"
+    stillness = ""
+    if facts.dark_share is not None and facts.frozen_share is not None:
+        stillness = (
+            f"; black for {facts.dark_share * 100:.0f} %, still for {facts.frozen_share * 100:.0f} % of the time"
+        )
     sound = media.sound_in_words(facts.loudness_lufs, has_audio=facts.has_audio)
     return [
         *lines,
-        f"picture: {facts.video_codec}, {frames}; {stillness}",
+        f"picture: {facts.video_codec}, {frames}{stillness}",
         f"sound: {facts.audio_codec}, {sound}" if facts.audio_codec else f"sound: {sound}",
     ]
 
