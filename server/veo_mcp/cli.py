@@ -296,7 +296,7 @@ def doctor(*, online: bool) -> None:
     findings = anyio.run(partial(checks.examine, os.environ, online=online))
     for finding in findings:
         click.echo(finding.line)
-    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+    sys.exit(1 if any(finding.ok is False for finding in findings) else 0)
 
 
 async def _ended_well(command: Callable[[], Awaitable[T]]) -> T:
