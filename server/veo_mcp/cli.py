@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import io
 import logging
 import os
 import signal
@@ -10,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
 import anyio
 import click
@@ -19,6 +20,7 @@ from veo_mcp import __version__
 from veo_mcp.errors import VeoError
 from veo_mcp.results import Status
 from veo_mcp.settings import Settings
+from veo_mcp.signals import hang_ups, until_told_to_end
 
 if TYPE_CHECKING:
     from veo_mcp.results import VideoResult
@@ -63,11 +65,23 @@ def log_to_stderr(level: int) -> None:
     logging.getLogger("veo_mcp").setLevel(level)
 
 
+def spell_everything(*streams: TextIO | None) -> None:
+    """Let no character end a command: a pipe on Windows is cp1252, which has neither "−" nor most prompts' letters."""
+    for stream in streams:
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        if os.name == "nt" and not stream.isatty() and "PYTHONIOENCODING" not in os.environ:
+            stream.reconfigure(encoding="utf-8")
+        if stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="replace")
+
+
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Video with Veo 3.1 Fast for models and people. Without a command: serve MCP on stdio."""
+    spell_everything(sys.stdout, sys.stderr)
     if ctx.invoked_subcommand is None:
         ctx.invoke(serve)
 
@@ -97,7 +111,7 @@ def serve(*, http: bool, host: str, port: int) -> None:
     click.echo(f"MCP at http://{host}:{port}/mcp", err=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_well)
-    for number in _hang_ups():
+    for number in hang_ups():
         signal.signal(number, _end_as_told)  # uvicorn takes no notice of it
     anyio.run(_serve_http, settings, host, port)
 
@@ -109,13 +123,6 @@ def _end_well(_: int, __: object) -> None:
 
 def _end_as_told(_: int, __: object) -> None:
     signal.raise_signal(signal.SIGTERM)
-
-
-def _hang_ups() -> list[signal.Signals]:
-    """Return the signal of a terminal that goes, unless whoever started this had it ignored, as nohup does."""
-    if os.name != "posix" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        return []
-    return [signal.SIGHUP]
 
 
 def _build(settings: Settings, **wiring: Any) -> "VeoServer":
@@ -154,7 +161,7 @@ async def _serve_stdio(settings: Settings) -> None:
     from veo_mcp import tracing
     from veo_mcp.wiring import open_studio
 
-    async with _until_told_to_end(signal.SIGTERM, signal.SIGINT, *_hang_ups()) as told_to_end:
+    async with until_told_to_end(signal.SIGTERM, signal.SIGINT, *hang_ups()) as told_to_end:
 
         @asynccontextmanager
         async def opening(settings: Settings) -> AsyncGenerator[Any]:
@@ -169,26 +176,6 @@ async def _serve_stdio(settings: Settings) -> None:
                     os._exit(0)
 
         await _build(settings, opening=opening).run_stdio_async()
-
-
-@asynccontextmanager
-async def _until_told_to_end(*numbers: signal.Signals) -> AsyncGenerator[anyio.Event]:
-    """Cancel the block at one of these signals; being told again, as terminals do, does not cut its ending short."""
-    told = anyio.Event()
-    if os.name != "posix":
-        yield told
-        return
-
-    async def listen() -> None:
-        async for _ in signals:
-            told.set()
-            tasks.cancel_scope.cancel()
-
-    with anyio.open_signal_receiver(*numbers) as signals:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listen)
-            yield told
-            tasks.cancel_scope.cancel()
 
 
 def is_loopback(host: str) -> bool:
@@ -301,7 +288,7 @@ def doctor(*, online: bool) -> None:
 
 async def _ended_well(command: Callable[[], Awaitable[T]]) -> T:
     """Run the command; being told to end is to it what Ctrl-C is."""
-    async with _until_told_to_end(signal.SIGTERM, *_hang_ups()):
+    async with until_told_to_end(signal.SIGTERM, *hang_ups()):
         return await command()
     raise click.Abort
 
