@@ -269,6 +269,7 @@ def show(*, generation_id: str, sheet: Path | None, preview: Path | None, gif: P
     """Say what is in a file; write pictures of it."""
     from veo_mcp import commands
 
+    log_to_stderr(logging.ERROR)
     targets = commands.Pictures(sheet=sheet, preview=preview, gif=gif)
     click.echo(anyio.run(commands.show, Settings.from_environment(), generation_id, targets))
 
@@ -280,6 +281,7 @@ def doctor(*, online: bool) -> None:
     """Say what is wrong here and how to mend it."""
     from veo_mcp import doctor as checks
 
+    log_to_stderr(logging.ERROR)
     findings = anyio.run(partial(checks.examine, os.environ, online=online))
     for finding in findings:
         click.echo(finding.line)

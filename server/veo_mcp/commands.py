@@ -136,7 +136,7 @@ async def show(settings: Settings, generation_id: str, pictures: Pictures) -> st
         inspection = await studio.fetching.look(job, path)
         for made, target in ((inspection.sheet, pictures.sheet), (inspection.preview, pictures.preview)):
             if target is not None:
-                _copy(made, target)
+                _copy(made, target, inspection)
         if pictures.gif is not None:
             _writable(pictures.gif)
             await media.gif(path, pictures.gif)
@@ -175,9 +175,10 @@ def _seen(inspection: media.Inspection) -> list[str]:
     ]
 
 
-def _copy(made: Path | None, target: Path) -> None:
+def _copy(made: Path | None, target: Path, inspection: media.Inspection) -> None:
     if made is None:
-        raise InvalidRequest(f"{target} was not written: no picture can be made of this video.")
+        why = " ".join(inspection.unchecked) or f"{inspection.damage or 'the disk may be full'}."
+        raise InvalidRequest(f"{target} was not written: no picture can be made of this video. {why}")
     _writable(target)
     shutil.copyfile(made, target)
 
