@@ -97,6 +97,21 @@ async def test_an_inspection_that_takes_too_long_leaves_no_process(
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
+@pytest.mark.parametrize("megabytes", [90, 180, 240, 280, 320, 360, 420])
+async def test_a_child_that_is_short_of_memory_never_calls_a_whole_video_damaged(
+    megabytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(video(size=(1920, 1080), frames=24))
+    python = shlex.quote(sys.executable)
+    stand_in(monkeypatch, tmp_path, f'ulimit -v {megabytes << 10}; exec {python} "$@"')
+    inspection = await inspect(path, into=tmp_path / "pictures")
+    assert inspection.damage is None
+    assert inspection.facts is not None
+    assert inspection.facts.decoded_frames == 24 or "could not be checked here" in inspection.unchecked[0]
+
+
 @pytest.mark.parametrize("module", ["av", "numpy", "PIL"])
 async def test_without_a_library_a_video_is_told_by_its_header(
     module: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

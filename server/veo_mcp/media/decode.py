@@ -70,8 +70,8 @@ def decode(file: BinaryIO, viewers: Sequence[Viewer]) -> Decoded:
     """Decode the whole file; damaged packets are counted, not raised.
 
     Raises:
-        Damaged: there is nothing to decode, or far more than the header said.
-        NotDecoded: no decoder here takes the video.
+        Damaged: there is nothing to decode.
+        NotDecoded: no decoder here takes the video, or it is larger than is decoded here.
     """
     with _open(file) as container:
         decoded = _describe(container)
@@ -188,7 +188,7 @@ def _packets(container: InputContainer, decoded: Decoded) -> "Iterator[Packet[St
 
 def _count(decoded: Decoded, frame: VideoFrame, at: float) -> None:
     if decoded.frames >= MAX_FRAMES or at > MAX_SECONDS + 1:
-        raise Damaged(f"the file holds more than {MAX_FRAMES} frames or {MAX_SECONDS} s")
+        raise NotDecoded(f"the file holds more than {MAX_FRAMES} frames or {MAX_SECONDS} s")
     if decoded.frames == 0:
         decoded.width, decoded.height = frame.width, frame.height
     decoded.frames += 1
