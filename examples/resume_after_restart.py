@@ -12,12 +12,21 @@ import anyio
 from mcp import Client, StdioServerParameters
 
 ORDER = {"prompt": "A lighthouse in a storm", "duration": 4, "resolution": "720p", "new_variant": True}
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+"""On Windows, which has no SIGKILL, SIGTERM ends a process just as hard."""
+
+
+SERVE = """
+import os, pathlib, sys
+pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
+from veo_mcp.cli import main
+main(["serve"])
+"""
 
 
 def server(pid_file: str) -> StdioServerParameters:
-    """Start veo-mcp through a shell line that notes its process id, so that it can be killed for real."""
-    line = 'echo $$ > "$0"; exec "$1" -m veo_mcp serve'
-    return StdioServerParameters(command="sh", args=["-c", line, pid_file, sys.executable], env=dict(os.environ))
+    """Start veo-mcp in a process that notes its id first, so that it can be killed for real."""
+    return StdioServerParameters(command=sys.executable, args=["-c", SERVE, pid_file], env=dict(os.environ))
 
 
 async def order_and_kill(pid_file: anyio.Path) -> str:
@@ -28,7 +37,7 @@ async def order_and_kill(pid_file: anyio.Path) -> str:
             ordered = await client.call_tool("create_video", ORDER)
             facts: dict[str, Any] = ordered.structured_content or {}
             generation_id = facts["generation_id"]
-            os.kill(int(await pid_file.read_text()), signal.SIGKILL)
+            os.kill(int(await pid_file.read_text()), KILL)
             await client.list_tools()
     except Exception as error:  # noqa: BLE001  whatever the client makes of a dead server
         print(f"ordered {generation_id}, server killed ({type(error).__name__})", file=sys.stderr)

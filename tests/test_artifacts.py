@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import resource
 import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from dataclasses import dataclass, replace
@@ -328,6 +327,7 @@ async def test_a_half_done_file_that_goes_away_is_downloaded_again(home: Artifac
 
 async def test_a_file_that_the_system_does_not_let_grow_is_named(home: Artifacts, upstream: Upstream) -> None:
     upstream.files = [Shelf()]
+    resource = pytest.importorskip("resource", reason="Windows has no such limits")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:

@@ -1,5 +1,6 @@
 """The command, as a shell sees it: stdout, stderr and the exit code."""
 
+import io
 import json
 import logging
 import subprocess
@@ -207,6 +208,15 @@ def test_what_is_shown_is_what_is_in_the_file_now(shell: Shell, tmp_path: Path) 
     path.unlink()
     gone = shell("show", generation_id)
     assert (gone.exit_code, f"is gone. veo-mcp status {generation_id}" in gone.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_an_output_whose_encoding_lacks_a_character_ends_no_command(encoding: str) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding=encoding, write_through=True)
+    cli.spell_everything(stream, None)
+    stream.write("sound at −18 LUFS, 灯")
+    assert b"sound at ?18 LUFS, ?" in written.getvalue()
 
 
 def test_a_gif_is_made_when_asked(shell: Shell, tmp_path: Path) -> None:

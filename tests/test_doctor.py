@@ -21,13 +21,56 @@ def environ_of(folder: Path, **changes: str) -> dict[str, str]:
 
 async def problems(folder: Path, **changes: str) -> dict[str, str]:
     findings = await examine(environ_of(folder, **changes), online="AIMLAPI_BASE_URL" in changes)
-    return {finding.what: finding.said for finding in findings if not finding.ok}
+    return {finding.what: finding.said for finding in findings if finding.ok is False}
 
 
 async def test_a_sound_installation_has_no_problems_and_is_left_as_it_was(tmp_path: Path) -> None:
     assert await problems(tmp_path) == {}
     assert await problems(tmp_path, AIMLAPI_API_KEY="") == {}
     assert list(tmp_path.iterdir()) == []
+
+
+async def marks(folder: Path, **changes: str) -> dict[str, bool | None]:
+    return {finding.what: finding.ok for finding in await examine(environ_of(folder, **changes))}
+
+
+async def test_what_was_not_tried_is_not_called_ok(tmp_path: Path) -> None:
+    found = await marks(tmp_path)
+    assert {what for what, ok in found.items() if ok is None} >= {"key", "address", "ledger"}
+    assert {what for what, ok in found.items() if ok} >= {"media", "home", "videos"}
+
+
+async def test_the_media_path_is_proved_with_a_clip(tmp_path: Path) -> None:
+    lines = "\n".join(finding.line for finding in await examine(environ_of(tmp_path)))
+    assert "ok      media     a clip of 1 s was made and looked into: 24 frames, sound at −20 LUFS" in lines
+    assert "sheet.jpg and preview.webp" in lines
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "words"),
+    [
+        ("av.py", "raise ModuleNotFoundError('No module named av')", "ModuleNotFoundError: No module named av"),
+        ("PIL/__init__.py", "raise ImportError('libjpeg is missing')", "ImportError: libjpeg is missing"),
+        ("fontpkg_inter.py", "raise OSError('no fonts')", "No contact sheet could be made"),
+        ("sitecustomize.py", "import os; os.kill(os.getpid(), 9)", "ended by signal 9"),
+    ],
+)
+async def test_a_media_path_that_does_not_work_is_found(
+    module: str, code: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken" / module
+    broken.parent.mkdir(parents=True)
+    broken.write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
+    found = await problems(tmp_path)
+    assert words in found["media"]
+    assert "Reinstall veo-mcp" in found["media"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may write everywhere")
+async def test_a_folder_is_tried_and_not_judged_by_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir(mode=0o500)
+    assert "cannot be written" in (await problems(tmp_path))["home"]
 
 
 async def test_the_key_is_named_and_never_shown(tmp_path: Path) -> None:
@@ -144,6 +187,7 @@ async def test_the_free_calls_are_made_only_when_asked(tmp_path: Path) -> None:
 
 def test_a_finding_is_one_line() -> None:
     assert Finding(ok=True, what="key", said="fine").line == "ok      key       fine"
+    assert Finding(ok=None, what="key", said="set").line == "untried key       set"
     assert Finding(ok=False, what="ledger", said="gone").line == "PROBLEM ledger    gone"
 
 

@@ -10,8 +10,7 @@ import anyio
 import pytest
 
 from media_files import video
-from veo_mcp.media import Inspection, inspect
-from veo_mcp.media.limits import NO_DECODER
+from veo_mcp.media import Facts, Inspection, inspect
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins for Python are shell scripts")
 
@@ -31,24 +30,98 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None
     monkeypatch.setattr(sys, "executable", str(python))
 
 
-@pytest.mark.parametrize(
-    ("script", "ending"),
-    [("kill -SEGV $$", "by signal 11"), ("kill -XCPU $$", "by signal 24"), ("exit 1", "with code 1")],
+UNCHECKED = (
+    "Picture and sound could not be checked here: {}; `veo-mcp doctor` says what is wrong. By its header the file is"
+    " complete; length and size are what the header says."
 )
-async def test_a_decoder_that_dies_is_a_verdict_on_the_file(
-    script: str, ending: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+BY_HEADER = Facts(
+    duration_seconds=2.0,
+    width=320,
+    height=180,
+    fps=24.0,
+    video_codec="avc1",
+    audio_codec="mp4a",
+    has_audio=True,
+    loudness_lufs=None,
+    declared_frames=48,
+    faststart=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("kill -SEGV $$", "the inspection was ended by signal 11"),
+        ("kill -XCPU $$", "the inspection was ended by signal 24"),
+        ("kill -KILL $$", "the inspection was ended by signal 9"),
+        ("exit 1", "the inspection ended with code 1 (it said nothing)"),
+        ("echo MemoryError >&2; exit 1", "the inspection ended with code 1 (MemoryError)"),
+        (
+            "echo \"ModuleNotFoundError: No module named 'av'\" >&2; exit 1",
+            "the inspection ended with code 1 (ModuleNotFoundError: No module named 'av')",
+        ),
+        ("echo half an ans", "the inspection gave an answer that cannot be read"),
+        ("exec sleep 60", "the inspection did not end within 0.5 s"),
+    ],
+)
+async def test_an_inspection_that_fails_is_never_damage_and_the_header_tells_what_is_known(
+    script: str, reason: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(monkeypatch, tmp_path, script)
-    assert await inspect(path) == Inspection(damage=f"the file could not be inspected: the decoder ended {ending}")
+    seconds = 0.5 if "sleep" in script else 60
+    assert await inspect(path, seconds=seconds) == Inspection(facts=BY_HEADER, unchecked=(UNCHECKED.format(reason),))
 
 
-async def test_a_decoder_that_takes_too_long_is_ended(
+async def test_an_inspection_that_cannot_be_started_is_never_damage(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "upgraded" / "away"))
+    reason = "the inspection could not be started (No such file or directory)"
+    assert await inspect(path) == Inspection(facts=BY_HEADER, unchecked=(UNCHECKED.format(reason),))
+
+
+async def test_a_file_that_is_cut_by_its_header_is_damaged_though_nothing_can_be_decoded(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(video()[: len(video()) // 2])
+    stand_in(monkeypatch, tmp_path, "kill -KILL $$")
+    assert ((await inspect(path)).damage or "").startswith("the file is cut short: ")
+
+
+async def test_an_inspection_that_takes_too_long_leaves_no_process(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(monkeypatch, tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
-    assert await inspect(path, seconds=0.5) == Inspection(damage="the file could not be inspected within 0.5 s")
+    await inspect(path, seconds=0.5)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
+@pytest.mark.parametrize("megabytes", [90, 180, 240, 280, 320, 360, 420])
+async def test_a_child_that_is_short_of_memory_never_calls_a_whole_video_damaged(
+    megabytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(video(size=(1920, 1080), frames=24))
+    python = shlex.quote(sys.executable)
+    stand_in(monkeypatch, tmp_path, f'ulimit -v {megabytes << 10}; exec {python} "$@"')
+    inspection = await inspect(path, into=tmp_path / "pictures")
+    assert inspection.damage is None
+    assert inspection.facts is not None
+    assert inspection.facts.decoded_frames == 24 or "could not be checked here" in inspection.unchecked[0]
+
+
+@pytest.mark.parametrize("module", ["av", "numpy", "PIL"])
+async def test_without_a_library_a_video_is_told_by_its_header(
+    module: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{module}.py").write_text("raise ModuleNotFoundError(f'No module named {__name__!r}')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    inspection = await inspect(path, into=tmp_path / "pictures")
+    assert inspection.facts == BY_HEADER
+    assert inspection.damage is None
+    assert f"No module named '{module}'" in inspection.unchecked[0]
 
 
 async def test_cancelling_an_inspection_ends_its_process(
@@ -73,14 +146,6 @@ async def test_cancelling_an_inspection_ends_its_process(
         with inspecting, anyio.fail_after(10):
             await inspect(path)
     assert inspecting.cancelled_caught
-
-
-async def test_a_decoder_that_is_not_installed_is_no_verdict_on_the_file(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand_in(monkeypatch, tmp_path, f"echo no module named av >&2; exit {NO_DECODER}")
-    with pytest.raises(RuntimeError, match="no module named av"):
-        await inspect(path)
 
 
 async def test_the_decoder_sees_no_key_and_not_the_protocol(

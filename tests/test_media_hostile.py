@@ -14,6 +14,7 @@ import pytest
 from media_files import box, edit, external, header_says, overwrite, sound_only, video
 from veo_mcp.media import inspect
 from veo_mcp.media.decode import decode
+from veo_mcp.media.header import read_header
 from veo_mcp.media.look import look
 
 MAX = 0xFFFFFFFF
@@ -63,7 +64,6 @@ REFUSED = {
         "the file is cut short or was never finished: it has no index (moov)",
     ),
     "cut in the index": (lambda: video()[:900], "the file is cut short: it ends inside its index"),
-    "16384 pixels": (lambda: resized(video(), 16384, 8640), "the picture is too large: 16384x8640, at most 4096x2304"),
     "sound only": (sound_only, "the file holds sound but no picture"),
     "media elsewhere": (
         lambda: edit(video(), b"dref", overwrite(16, bytes(4))),
@@ -73,32 +73,29 @@ REFUSED = {
         lambda: edit(video(), b"stsz", overwrite(4, struct.pack(">II", 0, MAX))),
         "the file is damaged: its index declares 4294967295 entries where 48 fit",
     ),
-    "endless samples of one size": (
-        lambda: edit(video(sound=None), b"stsz", overwrite(4, struct.pack(">II", 1, MAX))),
-        "the file declares 4294967295 frames, at most 2400 are inspected",
-    ),
-    "endless sound": (
-        lambda: edit(
-            video(), b"trak", lambda part: edit(part, b"stsz", samples_of_one_byte) if b"soun" in part else part
-        ),
-        "the file declares 4294967295 samples in one track",
-    ),
     "endless chunks": (
         lambda: edit(video(sound=None), b"stsc", overwrite(4, struct.pack(">I", MAX))),
         "the file is damaged: its index declares 4294967295 entries where 1 fit",
     ),
     "no time": (lambda: edit(video(), b"mdhd", overwrite(16, bytes(4))), "the file declares a duration of zero"),
     "no time scale": (lambda: edit(video(), b"mdhd", overwrite(12, bytes(4))), "the file declares a duration of zero"),
+    "index without media": (lambda: video()[:2403], "the file is cut short: it has no media data (mdat)"),
+    "boxes in boxes": (lambda: nested(5000), "the file holds no video track"),
+}
+BEYOND_LIMITS = {
+    "16384 pixels": (lambda: resized(video(), 16384, 8640), "the picture is too large: 16384x8640, at most 4096x2304"),
+    "too many frames": (
+        lambda: edit(video(sound=None), b"stsz", overwrite(4, struct.pack(">II", 1, 3000))),
+        "the file declares 3000 frames, at most 2400 are inspected",
+    ),
     "an hour": (
         lambda: edit(video(sound=None), b"mdhd", overwrite(12, struct.pack(">II", 1, 3600))),
         "the file declares 3600 s, at most 60 s are inspected",
     ),
     "another codec": (
         lambda: edit(video(), b"stsd", lambda part: part.replace(b"avc1", b"SVQ3")),
-        "the file holds video or sound in a format that finished videos never have",
+        "the file holds video or sound in a format that is not decoded here",
     ),
-    "index without media": (lambda: video()[:2403], "the file is cut short: it has no media data (mdat)"),
-    "boxes in boxes": (lambda: nested(5000), "the file holds no video track"),
 }
 REFUSED["ffconcat"] = (
     lambda: b"ffconcat version 1.0\nfile victim.mp4\n",
@@ -118,6 +115,21 @@ async def test_a_file_whose_header_is_wrong_never_reaches_a_decoder(name: str, t
     assert not (tmp_path / "pictures").exists()
 
 
+@pytest.mark.parametrize("name", BEYOND_LIMITS)
+async def test_a_file_beyond_the_limits_never_reaches_a_decoder_and_is_not_called_damaged(
+    name: str, tmp_path: Path
+) -> None:
+    make, sentence = BEYOND_LIMITS[name]
+    path = tmp_path / "video.mp4"
+    path.write_bytes(make())
+    assert read_header(path).limit == sentence
+    inspection = await inspect(path, into=tmp_path / "pictures")
+    assert inspection.facts is not None
+    assert inspection.facts.decoded_frames is None
+    assert inspection.unchecked[0].startswith(f"Picture and sound could not be checked here: {sentence}. ")
+    assert not (tmp_path / "pictures").exists()
+
+
 async def test_a_file_cut_in_its_media_says_how_many_frames_are_left_and_shows_them(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     path.write_bytes(torn(video(), 0.5))
@@ -126,7 +138,7 @@ async def test_a_file_cut_in_its_media_says_how_many_frames_are_left_and_shows_t
     assert said.startswith("the file is cut short: ")
     inspection = await inspect(path, into=tmp_path)
     assert inspection.facts is not None
-    frames = inspection.facts.decoded_frames
+    frames = inspection.facts.decoded_frames or 0
     assert 5 < frames < 43
     assert inspection.facts.duration_seconds == pytest.approx(frames / 24, abs=0.001)
     assert inspection.damage == f"the file is cut short: {frames} of 48 frames could be decoded"
@@ -146,8 +158,10 @@ async def test_a_cut_is_seen_though_the_last_part_claims_to_reach_to_the_end(tmp
     [
         edit(video(sound=None), b"stsz", overwrite(4, struct.pack(">II", 1_000_000, 48))),
         edit(video(sound=None), b"stco", overwrite(8, struct.pack(">I", 1_000_000))),
+        edit(video(sound=None), b"stsz", samples_of_one_byte),
+        edit(video(), b"trak", lambda part: edit(part, b"stsz", samples_of_one_byte) if b"soun" in part else part),
     ],
-    ids=["more bytes than there are", "media behind the end"],
+    ids=["more bytes than there are", "media behind the end", "endless frames", "endless sound"],
 )
 def test_an_index_of_more_than_the_file_holds_means_that_it_was_cut(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
@@ -179,8 +193,9 @@ async def test_a_header_that_hides_a_larger_picture_does_not_get_it_decoded(tmp_
     path.write_bytes(resized_and_tracked(video(size=(4352, 2448), frames=3, sound=None), 1280, 720))
     assert header_says(path) is None
     inspection = await inspect(path)
-    assert inspection.facts is None
-    assert inspection.damage == "the file is damaged: its index is whole, but no frame could be decoded"
+    assert inspection.facts is not None
+    assert (inspection.facts.decoded_frames, inspection.damage) == (None, None)
+    assert "the picture is 4352x2448, larger than is decoded here" in inspection.unchecked[0]
 
 
 def resized_and_tracked(data: bytes, width: int, height: int) -> bytes:
@@ -234,7 +249,7 @@ async def test_a_bomb_is_refused_within_ten_seconds_and_below_1500_mb(tmp_path: 
     path = tmp_path / "bomb.mp4"
     path.write_bytes(resized_and_tracked(video(size=(8192, 4352), frames=2, sound=None, picture="black"), 1920, 1080))
     began = time.monotonic()
-    assert (await inspect(path)).damage is not None
+    assert (await inspect(path)).unchecked
     assert time.monotonic() - began < 10
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1_500_000
 
@@ -249,9 +264,9 @@ async def test_sound_in_a_format_that_is_not_on_the_list_is_not_decoded(tmp_path
         None,
         False,
     )
-    assert (
-        inspection.damage
-        == f"the file is damaged: {inspection.facts.decode_errors} errors, 48 of 48 frames could be decoded"
+    assert inspection.damage is None
+    assert inspection.unchecked == (
+        "The sound could not be checked: the decoder dca cannot be started (Invalid argument).",
     )
 
 

@@ -166,6 +166,8 @@ async def test_damaged_files_and_interrupted_downloads_of_ours_go_and_nothing_el
         half_done = await artifacts.download(LINK, name, owner="0123456789abcdef")
         finished = (await artifacts.keep(await artifacts.download(LINK, name, owner="f" * 16), name)).path
     half_done.write_bytes(b"half")
+    numbered = damaged.replace(damaged.with_name(damaged.name.replace(".", "-2.", 1)))  # where the first was in use
+    damaged.write_bytes(b"")
     others = [
         aged(videos / name)
         for name in (
@@ -177,10 +179,10 @@ async def test_damaged_files_and_interrupted_downloads_of_ours_go_and_nothing_el
     folder.mkdir()
     await prune(settings, before=NOON)
     assert damaged.exists()
-    for path in (damaged, half_done, finished, folder):
+    for path in (damaged, numbered, half_done, finished, folder):
         aged(path)
     said = await prune(settings, before=LATER)
-    assert f"{'damaged files':<24}       1, {len(clip()):,} bytes" in said
+    assert f"{'damaged files':<24}       2, {len(clip()):,} bytes" in said
     assert f"{'half-done downloads':<24}       1, 4 bytes" in said
     assert {*videos.iterdir()} == {finished, folder, *others}
 

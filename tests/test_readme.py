@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 
 DEFAULTS = {
-    "home": "the user data folder",
+    "home": "the user data folder; on Windows `.veo-mcp` in the profile",
     "output_dir": "the Videos folder `/veo-mcp`",
     "database_url": "SQLite in the home",
     "poll_seconds": "adaptive",

@@ -1,10 +1,10 @@
-import pwd
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from veo_mcp.errors import SettingsError
-from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings
+from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings, usual_home
 
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105
 
@@ -162,6 +162,11 @@ def test_folders_are_absolute_wherever_the_server_is_started(monkeypatch: pytest
     assert settings.output_dir == Path("/home/somebody/films")
 
 
+def test_on_windows_the_home_is_not_where_apps_of_the_store_get_a_copy_of_their_own() -> None:
+    assert usual_home("win32") == str(Path.home() / ".veo-mcp")
+    assert usual_home("linux") == platformdirs.user_data_dir("veo-mcp", appauthor=False)
+
+
 @pytest.fixture
 def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a user of whom neither the environment nor the machine knows a home folder, as in many containers."""
@@ -169,6 +174,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(_: object) -> None:
         raise KeyError("no such user")
 
+    pwd = pytest.importorskip("pwd", reason="Windows asks its own interface")
     for name in ("HOME", "USERPROFILE", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_VIDEOS_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pwd, "getpwuid", unknown)

@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import httpx2
 import pytest
 
 from studios import NOON, QUICK, Place, a_job, a_request, obstruct, until, until_sent
-from upstream import LINK, Answer, Gate, accepts, clip, completed, delivers, fails, says, status
+from upstream import GENERATIONS, LINK, Answer, Gate, accepts, clip, completed, delivers, fails, says, status
 from veo_mcp import fetching, watcher
 from veo_mcp.jobs import Failure, Job, State
 from veo_mcp.store import Database, Store, database
@@ -284,6 +285,38 @@ async def test_a_damaged_file_is_kept_and_a_whole_one_is_fetched_for_free(place:
         place.upstream.files = []
         assert (await studio.wait(await studio.look_up(job.handle), 10)).state is State.COMPLETED
     assert len(place.upstream.posts) == 1
+
+
+async def test_an_inspection_that_cannot_run_costs_the_facts_and_not_the_paid_video(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the inspection is the real one here
+    monkeypatch.setattr(sys, "executable", str(place.folder / "uninstalled"))
+    job = await made(place)
+    assert job.state is State.COMPLETED
+    assert job.file is not None
+    assert job.file.path.read_bytes() == clip()
+    assert (job.file.width, job.file.height, job.file.duration_seconds) == (160, 90, 1.0)
+    assert (job.file.has_audio, job.file.loudness_lufs) == (True, None)
+    assert "Picture and sound could not be checked here" in job.warnings[-1]
+    assert len(downloads(place)) == 1
+
+
+async def test_a_file_that_an_earlier_version_called_damaged_is_taken_once_it_decodes(place: Place) -> None:
+    place.upstream.files = [delivers(clip()[:5000]), says(status=403)]
+    async with place.open() as studio:
+        job = await ended(studio)
+        (kept,) = place.settings().output_dir.iterdir()
+        kept.write_bytes(clip())
+        whole = await studio.wait(await studio.look_up(job.handle), 10)
+        assert whole.state is State.COMPLETED
+        assert whole.file is not None
+        assert list(place.settings().output_dir.iterdir()) == [whole.file.path]
+    assert len(downloads(place)) == 1
+
+
+def downloads(place: Place) -> list[str]:
+    return [str(request.url) for request in place.upstream.seen if request.url.path != GENERATIONS]
 
 
 async def test_a_folder_that_cannot_be_written_costs_nothing_once_it_is_mended(place: Place) -> None:

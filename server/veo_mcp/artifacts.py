@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import anyio
 import anyio.to_thread
 import httpx2
 
-from veo_mcp import __version__
+from veo_mcp import __version__, held_files
 from veo_mcp.errors import BadFile, DownloadFailed, LinkExpired, NotSaved
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ ATTEMPT_SECONDS = 600.0
 """The longest that one try may take in all: the timeouts above only bound each pause in it."""
 
 _NAME = r"\d{4}-\d{2}-\d{2}(-[^\W_]+)*-[0-9a-f]{8}"  # as Job.file_name gives them, without .mp4
-_DAMAGED = re.compile(rf"{_NAME}\.damaged\.mp4")
+_DAMAGED = re.compile(rf"{_NAME}(-\d{{1,2}})?\.damaged\.mp4")
 _PART = re.compile(rf"\.{_NAME}\.mp4\.[0-9a-f]{{8}}\.part")
 _GONE = frozenset({400, 401, 403, 404, 410})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -101,16 +101,22 @@ class Artifacts:
         with self._disk():
             return await anyio.to_thread.run_sync(_take_in, part, self.folder / name)
 
+    def damaged(self, name: str) -> Path:
+        """Return where a file that is not whole is kept."""
+        return (self.folder / name).with_suffix(".damaged.mp4")
+
     async def keep_damaged(self, part: Path, name: str) -> Path:
         """Keep a file that is not whole under a name that says so."""
-        path = (self.folder / name).with_suffix(".damaged.mp4")
         with self._disk():
-            await anyio.to_thread.run_sync(part.replace, path)
-        return path
+            return await anyio.to_thread.run_sync(_set_aside, part, self.damaged(name))
+
+    async def discard_damaged(self, name: str) -> None:
+        with anyio.CancelScope(shield=True), suppress(OSError):
+            await anyio.to_thread.run_sync(held_files.unlink, self.damaged(name))
 
     async def discard(self, name: str, *, owner: str) -> None:
         with anyio.CancelScope(shield=True), suppress(OSError):
-            await anyio.to_thread.run_sync(_remove, self.folder / f".{name}.{owner[:8]}.part")
+            await anyio.to_thread.run_sync(held_files.unlink, self.folder / f".{name}.{owner[:8]}.part")
 
     async def find(self, name: str, *, size_bytes: int, digest: str) -> Path | None:
         """Return the file of this name in the folder, if it is the very one; it is read only where its size fits."""
@@ -147,7 +153,7 @@ class Artifacts:
                 "GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True
             ) as response:
                 if response.status_code == 416:  # less than is here: nothing of it fits
-                    await anyio.to_thread.run_sync(_remove, part)
+                    await anyio.to_thread.run_sync(held_files.unlink, part)
                 start, total = _start_and_total(response, have)
                 same_file |= _condition(response)
                 await _receive(response, part, start, total)
@@ -214,15 +220,11 @@ def _try_out(folder: Path) -> None:
 
 def _prepare(folder: Path, part: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    part.unlink(missing_ok=True)
+    held_files.unlink(part)
 
 
 def _size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
-
-
-def _remove(part: Path) -> None:
-    part.unlink(missing_ok=True)
 
 
 def _take_in(part: Path, final: Path) -> Fetched:
@@ -231,7 +233,7 @@ def _take_in(part: Path, final: Path) -> Fetched:
     digest = sha256(part)
     with part.open("r+b") as file:
         os.fsync(file.fileno())
-    for path in (final, *(final.with_stem(f"{final.stem}-{n}") for n in range(2, 100))):
+    for path in (final, *_numbered(final)):
         if _claim_name(part, path, digest):
             _sweep(final)
             return Fetched(path=path, size_bytes=path.stat().st_size, sha256=digest)
@@ -247,7 +249,7 @@ def _claim_name(part: Path, path: Path, digest: str) -> bool:
     except FileExistsError:
         return False
     except OSError:
-        part.replace(path)  # a file system without hard links
+        held_files.replace(part, path)  # a file system without hard links
     _sync_folder(path.parent)
     return True
 
@@ -256,10 +258,30 @@ def _holds(path: Path, size_bytes: int, digest: str) -> bool:
     return path.is_file() and path.stat().st_size == size_bytes and sha256(path) == digest
 
 
+def _set_aside(part: Path, path: Path) -> Path:
+    """Replace an earlier damaged file; one that a player holds open stays, and this one gets a number."""
+    try:
+        held_files.replace(part, path)
+    except PermissionError:
+        path = next(numbered for numbered in _numbered(path) if not numbered.exists())
+        held_files.replace(part, path)
+    return path
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    """Yield the names to try where `path` is taken."""
+    stem, kinds = path.name.split(".", 1)
+    return (path.with_name(f"{stem}-{n}.{kinds}") for n in range(2, 100))
+
+
 def _sweep(final: Path) -> None:
-    """Delete what processes that were killed in the middle of this download have left."""
+    """Delete what processes that were killed in the middle of this download have left.
+
+    The video has its name by now: what another program holds open stays for `veo-mcp prune`.
+    """
     for part in final.parent.glob(f".{glob.escape(final.name)}.*.part"):
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import io
 import logging
 import os
 import signal
@@ -11,7 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
 import anyio
 import click
@@ -21,6 +22,7 @@ from veo_mcp.errors import VeoError
 from veo_mcp.jobs import utc_now
 from veo_mcp.results import Status
 from veo_mcp.settings import Settings
+from veo_mcp.signals import hang_ups, until_told_to_end
 
 if TYPE_CHECKING:
     from veo_mcp.results import VideoResult
@@ -65,11 +67,23 @@ def log_to_stderr(level: int) -> None:
     logging.getLogger("veo_mcp").setLevel(level)
 
 
+def spell_everything(*streams: TextIO | None) -> None:
+    """Let no character end a command: a pipe on Windows is cp1252, which has neither "−" nor most prompts' letters."""
+    for stream in streams:
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        if os.name == "nt" and not stream.isatty() and "PYTHONIOENCODING" not in os.environ:
+            stream.reconfigure(encoding="utf-8")
+        if stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="replace")
+
+
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Video with Veo 3.1 Fast for models and people. Without a command: serve MCP on stdio."""
+    spell_everything(sys.stdout, sys.stderr)
     if ctx.invoked_subcommand is None:
         ctx.invoke(serve)
 
@@ -99,7 +113,7 @@ def serve(*, http: bool, host: str, port: int) -> None:
     click.echo(f"MCP at http://{host}:{port}/mcp", err=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_well)
-    for number in _hang_ups():
+    for number in hang_ups():
         signal.signal(number, _end_as_told)  # uvicorn takes no notice of it
     anyio.run(_serve_http, settings, host, port)
 
@@ -111,13 +125,6 @@ def _end_well(_: int, __: object) -> None:
 
 def _end_as_told(_: int, __: object) -> None:
     signal.raise_signal(signal.SIGTERM)
-
-
-def _hang_ups() -> list[signal.Signals]:
-    """Return the signal of a terminal that goes, unless whoever started this had it ignored, as nohup does."""
-    if os.name != "posix" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        return []
-    return [signal.SIGHUP]
 
 
 def _build(settings: Settings, **wiring: Any) -> "VeoServer":
@@ -156,7 +163,7 @@ async def _serve_stdio(settings: Settings) -> None:
     from veo_mcp import tracing
     from veo_mcp.wiring import open_studio
 
-    async with _until_told_to_end(signal.SIGTERM, signal.SIGINT, *_hang_ups()) as told_to_end:
+    async with until_told_to_end(signal.SIGTERM, signal.SIGINT, *hang_ups()) as told_to_end:
 
         @asynccontextmanager
         async def opening(settings: Settings) -> AsyncGenerator[Any]:
@@ -171,26 +178,6 @@ async def _serve_stdio(settings: Settings) -> None:
                     os._exit(0)
 
         await _build(settings, opening=opening).run_stdio_async()
-
-
-@asynccontextmanager
-async def _until_told_to_end(*numbers: signal.Signals) -> AsyncGenerator[anyio.Event]:
-    """Cancel the block at one of these signals; being told again, as terminals do, does not cut its ending short."""
-    told = anyio.Event()
-    if os.name != "posix":
-        yield told
-        return
-
-    async def listen() -> None:
-        async for _ in signals:
-            told.set()
-            tasks.cancel_scope.cancel()
-
-    with anyio.open_signal_receiver(*numbers) as signals:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listen)
-            yield told
-            tasks.cancel_scope.cancel()
 
 
 def is_loopback(host: str) -> bool:
@@ -285,6 +272,7 @@ def show(*, generation_id: str, sheet: Path | None, preview: Path | None, gif: P
     """Say what is in a file; write pictures of it."""
     from veo_mcp import commands
 
+    log_to_stderr(logging.ERROR)
     targets = commands.Pictures(sheet=sheet, preview=preview, gif=gif)
     click.echo(anyio.run(commands.show, Settings.from_environment(), generation_id, targets))
 
@@ -296,10 +284,11 @@ def doctor(*, online: bool) -> None:
     """Say what is wrong here and how to mend it."""
     from veo_mcp import doctor as checks
 
+    log_to_stderr(logging.ERROR)
     findings = anyio.run(partial(checks.examine, os.environ, online=online))
     for finding in findings:
         click.echo(finding.line)
-    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+    sys.exit(1 if any(finding.ok is False for finding in findings) else 0)
 
 
 @main.command()
@@ -329,7 +318,7 @@ def prune(*, days: int, dry_run: bool) -> None:
 
 async def _ended_well(command: Callable[[], Awaitable[T]]) -> T:
     """Run the command; being told to end is to it what Ctrl-C is."""
-    async with _until_told_to_end(signal.SIGTERM, *_hang_ups()):
+    async with until_told_to_end(signal.SIGTERM, *hang_ups()):
         return await command()
     raise click.Abort
 

@@ -137,7 +137,7 @@ async def show(settings: Settings, generation_id: str, pictures: Pictures) -> st
         inspection = await studio.fetching.look(job, path)
         for made, target in ((inspection.sheet, pictures.sheet), (inspection.preview, pictures.preview)):
             if target is not None:
-                _copy(made, target)
+                _copy(made, target, inspection)
         if pictures.gif is not None:
             _writable(pictures.gif)
             await media.gif(path, pictures.gif)
@@ -159,21 +159,27 @@ def _told(video: VideoFile, result: VideoResult) -> list[str]:
 def _seen(inspection: media.Inspection) -> list[str]:
     """What is in the file now."""
     lines = [f"damage: {inspection.damage}"] if inspection.damage else []
-    if (facts := inspection.facts) is None:
+    lines += [f"not checked: {sentence}" for sentence in inspection.unchecked]
+    if (facts := inspection.facts) is None or facts.decoded_frames is None:
         return lines
     frames = f"{facts.decoded_frames} of {facts.declared_frames} frames decoded, {facts.decode_errors} errors"
-    stillness = f"black for {facts.dark_share * 100:.0f} %, still for {facts.frozen_share * 100:.0f} % of the time"
+    stillness = ""
+    if facts.dark_share is not None and facts.frozen_share is not None:
+        stillness = (
+            f"; black for {facts.dark_share * 100:.0f} %, still for {facts.frozen_share * 100:.0f} % of the time"
+        )
     sound = media.sound_in_words(facts.loudness_lufs, has_audio=facts.has_audio)
     return [
         *lines,
-        f"picture: {facts.video_codec}, {frames}; {stillness}",
+        f"picture: {facts.video_codec}, {frames}{stillness}",
         f"sound: {facts.audio_codec}, {sound}" if facts.audio_codec else f"sound: {sound}",
     ]
 
 
-def _copy(made: Path | None, target: Path) -> None:
+def _copy(made: Path | None, target: Path, inspection: media.Inspection) -> None:
     if made is None:
-        raise InvalidRequest(f"{target} was not written: no picture can be made of this video.")
+        why = " ".join(inspection.unchecked) or f"{inspection.damage or 'the disk may be full'}."
+        raise InvalidRequest(f"{target} was not written: no picture can be made of this video. {why}")
     _writable(target)
     shutil.copyfile(made, target)
 

@@ -1,8 +1,11 @@
-"""Looks for what is wrong and says how to mend it. No network unless asked."""
+"""Looks for what is wrong and says how to mend it. No network unless asked; what was not tried is not called ok."""
 
 import os
 import platform
 import shlex
+import shutil
+import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,27 +13,32 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from veo_mcp import __version__, private
+from veo_mcp import __version__, media, private
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import SettingsError, UpstreamError, VeoError, as_said, quoted
+from veo_mcp.errors import BadFile, SettingsError, UpstreamError, VeoError, as_said, quoted
 from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings, is_set
 from veo_mcp.store import Database, Store, sqlite_version
 from veo_mcp.wiring import database_address, open_api
 
+_PACKAGES = ("mcp", "httpx2", "pydantic", "av", "numpy", "pillow")
+_MARKS = {True: "ok     ", False: "PROBLEM", None: "untried"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    ok: bool
+    """`ok` is True only for what was tried and worked, None for what was not tried."""
+
+    ok: bool | None
     what: str
     said: str
 
     @property
     def line(self) -> str:
-        return f"{'ok     ' if self.ok else 'PROBLEM'} {self.what:<9} {self.said}"
+        return f"{_MARKS[self.ok]} {self.what:<9} {self.said}"
 
 
 async def examine(environ: Mapping[str, str], *, online: bool = False) -> list[Finding]:
-    findings = list(_versions())
+    findings = [*_versions(), _command(), await _media()]
     try:
         settings = Settings.from_environment(environ)
     except SettingsError as error:
@@ -45,11 +53,44 @@ async def examine(environ: Mapping[str, str], *, online: bool = False) -> list[F
 def _versions() -> Iterator[Finding]:
     said = f"veo-mcp {__version__}, Python {platform.python_version()}, {platform.system()}"
     yield Finding(ok=True, what="program", said=said)
+    found: list[str] = []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            yield Finding(ok=False, what="packages", said=f"{name} is missing: reinstall veo-mcp")
+    yield Finding(ok=True, what="packages", said=", ".join(found))
+
+
+def _command() -> Finding:
+    """Name the file that clients start: apps with a window of their own do not search the shell's PATH."""
+    path = shutil.which(Path(sys.argv[0]).absolute())
+    if path is None or Path(path).stem != "veo-mcp":
+        return Finding(ok=None, what="command", said=f"started as {sys.executable} -m veo_mcp")
+    return Finding(ok=True, what="command", said=f'{path}: the "command" for the configuration of a desktop app')
+
+
+async def _media() -> Finding:
+    """Encode, decode and show a clip of one second, in a child process as it is done with every video."""
+    cure = (
+        "Videos are still saved, but not looked into; without a working av the sandbox draws none. Reinstall veo-mcp."
+    )
     try:
-        parts = ", ".join(f"{name} {version(name)}" for name in ("mcp", "httpx2", "av", "pydantic"))
-        yield Finding(ok=True, what="packages", said=parts)
-    except PackageNotFoundError as error:
-        yield Finding(ok=False, what="packages", said=f"{error.name} is missing: reinstall veo-mcp")
+        with tempfile.TemporaryDirectory() as folder:
+            made = await media.prove(Path(folder))
+            pictures = [each.name for each in (made.sheet, made.preview) if each and each.stat().st_size]
+    except (BadFile, OSError) as error:
+        return Finding(ok=False, what="media", said=f"no test clip could be made and looked into: {error}. {cure}")
+    if made.damage or made.unchecked or made.facts is None or len(pictures) != 2:
+        wrong = made.damage or " ".join(made.unchecked) or "pictures are missing"
+        return Finding(ok=False, what="media", said=f"a test clip was made but not as it should be: {wrong} {cure}")
+    facts = made.facts
+    sound = media.sound_in_words(facts.loudness_lufs, has_audio=facts.has_audio)
+    said = f"a clip of 1 s was made and looked into: {facts.decoded_frames} frames, {sound}, {' and '.join(pictures)}"
+    as_made = facts.decoded_frames == 24 and abs((facts.loudness_lufs or 0) + 20) < 1  # media/clip.py
+    return Finding(
+        ok=as_made, what="media", said=said if as_made else f"{said}; expected 24 frames and −20 LUFS. {cure}"
+    )
 
 
 def _key(settings: Settings, environ: Mapping[str, str]) -> Finding:
@@ -65,27 +106,32 @@ def _key(settings: Settings, environ: Mapping[str, str]) -> Finding:
         )
     if settings.api_key is None:
         return Finding(ok=False, what="key", said="VEO_MCP_BACKEND is aimlapi but AIMLAPI_API_KEY is not set")
-    return Finding(ok=True, what="key", said=f"from {name}, {len(settings.api_key.get_secret_value())} characters")
+    return Finding(ok=None, what="key", said=f"from {name}, {len(settings.api_key.get_secret_value())} characters")
 
 
 def _address(settings: Settings) -> Finding:
     own = "" if settings.base_url == DEFAULT_BASE_URL else f" (not the usual {DEFAULT_BASE_URL})"
-    return Finding(ok=True, what="address", said=f"{settings.base_url}{own}, model {settings.model}")
+    return Finding(ok=None, what="address", said=f"{settings.base_url}{own}, model {settings.model}")
 
 
 def _folder(what: str, folder: Path, setting: str) -> Finding:
     # Path.exists raises where a folder may not be searched.
     nearest = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))  # noqa: PTH110
-    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
-        return Finding(ok=True, what=what, said=f"{folder}{'' if nearest == folder else ' (made at first use)'}")
-    return Finding(ok=False, what=what, said=f"{folder} cannot be written: mend {nearest} or set {setting}")
+    try:
+        with tempfile.TemporaryFile(dir=nearest):  # os.access says yes to every folder on Windows
+            pass
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        said = f"{folder} cannot be written ({why}): mend {nearest} or set {setting}"
+        return Finding(ok=False, what=what, said=said)
+    return Finding(ok=True, what=what, said=f"{folder}{'' if nearest == folder else ' (made at first use)'}")
 
 
 async def _ledger(settings: Settings) -> Finding:
     address = database_address(settings)
     shown = "VEO_MCP_DATABASE_URL" if settings.database_url else str(address)
     if isinstance(address, Path) and not os.path.exists(address):  # noqa: ASYNC240, PTH110
-        return Finding(ok=True, what="ledger", said=f"{shown} (made at first use)")
+        return Finding(ok=None, what="ledger", said=f"{shown} (made at first use)")
     store = Store(Database(address))
     try:
         jobs = await store.page([], limit=1)
@@ -119,7 +165,7 @@ def _open_to_others(settings: Settings) -> Iterator[Finding]:
 async def _service(settings: Settings) -> list[Finding]:
     """Make the free calls and compare with what the contract says."""
     if settings.backend == "sandbox":
-        return [Finding(ok=True, what="service", said="not asked: the sandbox needs no network")]
+        return [Finding(ok=None, what="service", said="not asked: the sandbox needs no network")]
     async with open_api(settings) as (client, _):
         return [await _asked("models", partial(_models, client)), await _asked("balance", partial(_balance, client))]
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path, PureWindowsPath
@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from veo_mcp import media, private
 from veo_mcp.artifacts import Artifacts, Fetched
-from veo_mcp.errors import ArtifactError, NotSaved
+from veo_mcp.errors import ArtifactError, DownloadFailed, NotSaved
 from veo_mcp.jobs import Artifact, Failure, Job
 
 logger = logging.getLogger(__name__)
@@ -49,20 +49,41 @@ class Fetching:
         """
         name = job.file_name()
         try:
-            part = await self._artifacts.download(job.url or "", name, owner=self._owner, pause=self._pause)
-            inspection = await self.look(job, part)
-            if inspection.facts is None or inspection.damage:
-                return await self._damaged(job, part, inspection.damage or "it could not be inspected")
-            fetched = await self._artifacts.keep(part, name)
+            return await self._whole_after_all(job, name) or await self._downloaded(job, name)
         except NotSaved as error:
             return job.failed(
                 Failure(name=error.name, message=str(error), charged="yes", recoverable=True), at=self._clock()
             )
         finally:
             await self._artifacts.discard(name, owner=self._owner)
-        logger.info("%s: saved, %d bytes", job.id, fetched.size_bytes)  # the name holds words of the prompt
+
+    async def _downloaded(self, job: Job, name: str) -> Job:
+        part = await self._artifacts.download(job.url or "", name, owner=self._owner, pause=self._pause)
+        try:
+            inspection = await self.look(job, part)
+        except OSError as error:
+            raise DownloadFailed(f"The downloaded file cannot be read ({error.strerror or error}).") from error
+        if inspection.facts is None or inspection.damage:
+            return await self._damaged(job, part, inspection.damage or "it cannot be read")
+        return await self._keep(job, part, inspection.facts, inspection.unchecked)
+
+    async def _whole_after_all(self, job: Job, name: str) -> Job | None:
+        """Take a file that was called damaged before, if it decodes now: the fault was an earlier version's."""
+        kept = self._artifacts.damaged(name)
+        if not await self.is_there(kept):
+            return None
+        inspection = await self.look(job, kept)
         facts = inspection.facts
-        warnings = tuple(media.differences(facts, job.request))
+        if facts is None or facts.decoded_frames is None or inspection.damage:
+            return None
+        job = await self._keep(job, kept, facts, inspection.unchecked)
+        await self._artifacts.discard_damaged(name)
+        return job
+
+    async def _keep(self, job: Job, part: Path, facts: media.Facts, unchecked: Sequence[str]) -> Job:
+        fetched = await self._artifacts.keep(part, job.file_name())
+        logger.info("%s: saved, %d bytes", job.id, fetched.size_bytes)  # the name holds words of the prompt
+        warnings = (*media.differences(facts, job.request), *unchecked)
         return job.ready(_artifact(fetched, facts), warnings=warnings, at=self._clock())
 
     async def picture(self, job: Job, name: str) -> Path | None:

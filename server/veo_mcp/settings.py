@@ -3,8 +3,8 @@
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -53,6 +53,17 @@ def _usual(folder: Callable[[], str]) -> Path:
         ) from error
 
 
+def usual_home(platform: str = sys.platform) -> str:
+    """Return the folder of the jobs database and previews where none is set.
+
+    On Windows outside of AppData: what an app of the Store starts gets a private copy of that
+    (anthropics/claude-code#93152), and two chat hosts would have two databases and two budgets.
+    """
+    if platform == "win32":
+        return str(Path.home() / ".veo-mcp")
+    return platformdirs.user_data_dir("veo-mcp", appauthor=False)
+
+
 def _absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
@@ -78,7 +89,7 @@ class Settings(BaseModel):
     )
     model: str = Field(default=DEFAULT_MODEL, description="the model's name at the API", min_length=1)
     home: Folder = Field(
-        default_factory=lambda: _usual(partial(platformdirs.user_data_dir, "veo-mcp", appauthor=False)),
+        default_factory=lambda: _usual(usual_home),
         validate_default=True,
         description="folder of the jobs database and previews",
     )

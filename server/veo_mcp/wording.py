@@ -48,7 +48,11 @@ def facts(video: VideoFile) -> str:
 
 def caption(video: VideoFile, *, has_picture: bool = True) -> str:
     """Say in two lines what is in the video and what is on the contact sheet."""
-    shown = "Nine frames in order, with their times, of" if has_picture else "No picture could be made of"
+    shown = (
+        "Nine frames in order, with their times, of"
+        if has_picture
+        else "No picture could be made here (`veo-mcp doctor` says why) of"
+    )
     return f"As measured: {facts(video)}.\n{shown} {video.path}"
 
 

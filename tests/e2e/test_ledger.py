@@ -1,6 +1,5 @@
 """The ledger is locked, full or gone for a while: no server and no job ends of it, and no paid id is dropped."""
 
-import resource
 import sys
 
 import pytest
@@ -75,6 +74,8 @@ async def test_a_server_without_a_ledger_answers_sends_nothing_and_recovers(scen
     "stage", ["downloading", *(pytest.param(stage, marks=SLOW) for stage in ("charged", "polled"))]
 )
 async def test_a_full_disk_delays_a_paid_video_and_loses_nothing(scene: Scene, stage: Stage) -> None:
+    import resource  # noqa: PLC0415 - missing on Windows
+
     gate = scene.upstream.gate(stage, PROMPT)
     async with scene.server() as server, server.calling("generate_and_wait", prompt=PROMPT, duration=4):
         await until(gate.reached.is_set)

@@ -9,7 +9,7 @@ _MOST_BOXES = 10_000
 
 
 class Damaged(ValueError):
-    """The file cannot be used; the message is the sentence for the reader."""
+    """The data itself is broken; the message is the sentence for the reader."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from veo_mcp.api import VideoRequest
+from veo_mcp.media.header import Header
 
 SILENT_BELOW_LUFS = -60.0
 _DURATION_TOLERANCE_SECONDS = 0.25
@@ -14,7 +15,10 @@ _SHORT_SIDES = {"720p": 720, "1080p": 1080}
 
 
 class Facts(BaseModel, frozen=True):
-    """Measured on the decoded frames, not copied from the header, except `declared_frames` and `faststart`."""
+    """Measured on the decoded frames, not copied from the header, except `declared_frames` and `faststart`.
+
+    Where the file could not be decoded here (`decoded_frames` is None), all of it is what the header says.
+    """
 
     duration_seconds: float
     width: int
@@ -24,14 +28,14 @@ class Facts(BaseModel, frozen=True):
     audio_codec: str | None
     has_audio: bool
     loudness_lufs: float | None
-    """Integrated loudness (EBU R 128); None without a sound track, -70 for digital silence."""
-    dark_share: float
+    """Integrated loudness (EBU R 128); -70 for digital silence, None where there is no sound or it was not measured."""
+    dark_share: float | None = None
     """Share of the frames that are next to black, 0 to 1."""
-    frozen_share: float
+    frozen_share: float | None = None
     """Share of the frames that repeat the one before, 0 to 1."""
     declared_frames: int
-    decoded_frames: int
-    decode_errors: int
+    decoded_frames: int | None = None
+    decode_errors: int = 0
     faststart: bool
 
     @property
@@ -41,20 +45,49 @@ class Facts(BaseModel, frozen=True):
 
 
 class Inspection(BaseModel, frozen=True):
-    """`damage` is None for a sound file, else one sentence; `facts` are None when nothing could be decoded."""
+    """What was found in a file. A file without damage has facts.
+
+    `damage` is one sentence of what the data itself shows to be broken. `unchecked` are sentences of what could not be
+    looked at, for reasons that are this program's or this machine's and not the file's.
+    """
 
     facts: Facts | None = None
     damage: str | None = None
+    unchecked: tuple[str, ...] = ()
     sheet: Path | None = None
     preview: Path | None = None
+
+
+def by_header(header: Header, reason: str) -> Inspection:
+    """Return what the header alone tells of a file that could not be decoded here for `reason`."""
+    width, height = header.video.sizes[-1] if header.video.sizes else (0, 0)
+    facts = Facts(
+        duration_seconds=round(header.seconds, 3),
+        width=width,
+        height=height,
+        fps=round(header.frames / header.seconds, 3) if header.seconds else 0.0,
+        video_codec=", ".join(sorted(header.video.codecs)),
+        audio_codec=", ".join(sorted(header.sound.codecs)) if header.sound else None,
+        has_audio=header.sound is not None,
+        loudness_lufs=None,
+        declared_frames=header.frames,
+        faststart=header.faststart,
+    )
+    if header.cut:
+        return Inspection(facts=facts, damage=header.cut)
+    unchecked = (
+        f"Picture and sound could not be checked here: {reason}. By its header the file is complete; length and size"
+        " are what the header says."
+    )
+    return Inspection(facts=facts, unchecked=(unchecked,))
 
 
 def differences(facts: Facts, ordered: VideoRequest | None) -> list[str]:
     """Say in sentences what is odd about the video; `ordered` is None where nobody knows what was asked for."""
     found = [] if ordered is None else _not_as_ordered(facts, ordered)
-    if facts.dark_share >= _MOST:
+    if facts.dark_share is not None and facts.dark_share >= _MOST:
         found.append(f"The picture is black for {facts.dark_share * 100:.0f} % of the time.")
-    elif facts.frozen_share >= _MOST:
+    elif facts.frozen_share is not None and facts.frozen_share >= _MOST:
         found.append(f"The picture stands still for {facts.frozen_share * 100:.0f} % of the time.")
     return found
 
@@ -65,7 +98,8 @@ def _not_as_ordered(facts: Facts, ordered: VideoRequest) -> list[str]:
     resolution, aspect_ratio = ordered.resolution or "1080p", ordered.aspect_ratio or "16:9"
     sound = sound_in_words(facts.loudness_lufs, has_audio=facts.has_audio)
     found: list[str] = []
-    if abs(facts.duration_seconds - ordered.seconds) > _DURATION_TOLERANCE_SECONDS:
+    # The header of a file in fragments declares no length.
+    if facts.duration_seconds and abs(facts.duration_seconds - ordered.seconds) > _DURATION_TOLERANCE_SECONDS:
         found.append(f"{_wish(ordered.duration)} {ordered.seconds} s, got {facts.duration_seconds:.2f} s.")
     if not _is_resolution(facts, resolution):
         found.append(f"{_wish(ordered.resolution)} {resolution}, got {size}.")

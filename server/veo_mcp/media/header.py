@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -27,13 +28,19 @@ _OTHER_BEGINNINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What the header declares; `cut` is the sentence for a file whose end is missing but whose index is whole."""
+    """What the header declares.
+
+    `cut` is the sentence for a file whose end is missing but whose index is whole. `limit` says why no decoder here may
+    see the file; that is a limit of ours and no damage.
+    """
 
     video: Track
+    sound: Track | None
     frames: int
     seconds: float
     faststart: bool
     cut: str | None
+    limit: str | None
 
 
 def open_video(path: Path) -> BinaryIO:
@@ -45,13 +52,16 @@ def open_video(path: Path) -> BinaryIO:
 
 
 def read_header(path: Path) -> Header:
-    """Read and check the header; raise Damaged when no decoder should see the file."""
+    """Read and check the header.
+
+    Raises:
+        Damaged: this is no whole video.
+        OSError: the file cannot be read.
+    """
     with open_video(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size == 0:
             raise Damaged("the file is empty")
-        if size > MAX_FILE_BYTES:
-            raise Damaged(f"the file is larger than {MAX_FILE_BYTES >> 20} MB")
         _check_beginning(file.read(16))
         return _read(file, size)
 
@@ -73,16 +83,19 @@ def _read(file: BinaryIO, size: int) -> Header:
     if b"mdat" not in kinds:
         raise Damaged("the file is cut short: it has no media data (mdat)")
     tracks = _read_tracks(index)
-    video = _check_tracks(tracks, fragmented=b"moof" in kinds)
+    video = _video_of(tracks, fragmented=b"moof" in kinds)
     fragments = [read_fragment(_read_part(file, part, size), video.number) for part in parts if part.kind == b"moof"]
     frames = video.samples + sum(fragments)
-    _check_frames(frames)
+    if frames == 0:
+        raise Damaged("the file declares no frames")
     return Header(
         video=video,
+        sound=next((track for track in tracks if track.kind == "soun"), None),
         frames=frames,
         seconds=video.seconds,
         faststart=kinds.index(b"moov") < kinds.index(b"mdat"),
         cut=_cut(parts, tracks, size),
+        limit=next(_limits(tracks, frames, size), None),
     )
 
 
@@ -105,10 +118,10 @@ def _read_tracks(index: memoryview) -> list[Track]:
     return [read_track(track) for track in tracks]
 
 
-def _check_tracks(tracks: list[Track], *, fragmented: bool) -> Track:
-    """Return the video track, every track being within the limits."""
-    for track in tracks:
-        _check_track(track)
+def _video_of(tracks: list[Track], *, fragmented: bool) -> Track:
+    """Return the video track."""
+    if any(track.is_external for track in tracks):
+        raise Damaged("the file refers to another file for its media")
     video = next((track for track in tracks if track.kind == "vide"), None)
     if video is None:
         has_sound = any(track.kind == "soun" for track in tracks)
@@ -118,26 +131,23 @@ def _check_tracks(tracks: list[Track], *, fragmented: bool) -> Track:
     return video
 
 
-def _check_track(track: Track) -> None:
-    if track.is_external:
-        raise Damaged("the file refers to another file for its media")
-    allowed = {"vide": _VIDEO_CODECS, "soun": _AUDIO_CODECS}.get(track.kind)
-    if allowed is not None and not allowed.issuperset(track.codecs):
-        raise Damaged("the file holds video or sound in a format that finished videos never have")
-    for width, height in track.sizes if track.kind == "vide" else ():
-        if max(width, height) > MAX_LONG_SIDE or min(width, height) > MAX_SHORT_SIDE:
-            raise Damaged(f"the picture is too large: {width}x{height}, at most {MAX_LONG_SIDE}x{MAX_SHORT_SIDE}")
-    if track.seconds > MAX_SECONDS + _ROUNDING_SECONDS:
-        raise Damaged(f"the file declares {track.seconds:.0f} s, at most {MAX_SECONDS} s are inspected")
-    if track.kind != "vide" and track.samples > _MOST_SOUND_SAMPLES:
-        raise Damaged(f"the file declares {track.samples} samples in one track")
-
-
-def _check_frames(frames: int) -> None:
-    if frames == 0:
-        raise Damaged("the file declares no frames")
+def _limits(tracks: list[Track], frames: int, size: int) -> Iterator[str]:
+    """Yield what is beyond what the decoder may be asked to do."""
+    if size > MAX_FILE_BYTES:
+        yield f"the file is larger than {MAX_FILE_BYTES >> 20} MB"
     if frames > MAX_FRAMES:
-        raise Damaged(f"the file declares {frames} frames, at most {MAX_FRAMES} are inspected")
+        yield f"the file declares {frames} frames, at most {MAX_FRAMES} are inspected"
+    for track in tracks:
+        allowed = {"vide": _VIDEO_CODECS, "soun": _AUDIO_CODECS}.get(track.kind)
+        if allowed is not None and not allowed.issuperset(track.codecs):
+            yield "the file holds video or sound in a format that is not decoded here"
+        for width, height in track.sizes if track.kind == "vide" else ():
+            if max(width, height) > MAX_LONG_SIDE or min(width, height) > MAX_SHORT_SIDE:
+                yield f"the picture is too large: {width}x{height}, at most {MAX_LONG_SIDE}x{MAX_SHORT_SIDE}"
+        if track.seconds > MAX_SECONDS + _ROUNDING_SECONDS:
+            yield f"the file declares {track.seconds:.0f} s, at most {MAX_SECONDS} s are inspected"
+        if track.kind != "vide" and track.samples > _MOST_SOUND_SAMPLES:
+            yield f"the file declares {track.samples} samples in one track"
 
 
 def _cut(parts: list[Box], tracks: list[Track], size: int) -> str | None:

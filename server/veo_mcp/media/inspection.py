@@ -1,4 +1,4 @@
-"""The parent's side: start the child, wait for a limited time, turn however it ends into a verdict."""
+"""The parent's side: start the child, wait for a limited time, and make a verdict of its answer."""
 
 import logging
 import os
@@ -8,68 +8,100 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+from pydantic import ValidationError
 
-from veo_mcp.errors import BadFile
+from veo_mcp.errors import BadFile, quoted
 from veo_mcp.media.boxes import Damaged
-from veo_mcp.media.facts import Inspection
+from veo_mcp.media.facts import Inspection, by_header
 from veo_mcp.media.header import read_header
-from veo_mcp.media.limits import NO_DECODER
 
 logger = logging.getLogger(__name__)
 
-_QUOTED_CHARACTERS = 500
+_LOGGED_CHARACTERS = 2_000
 # The decoder sees what Python needs to start, and no key or database password.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 # OpenBLAS takes memory for every core that it sees; pydantic's plug-ins have no business here.
 _SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
 
 
+class _NoAnswer(Exception):
+    """The child did not come to a verdict; the message is the reason."""
+
+
 async def inspect(path: Path, *, into: Path | None = None, seconds: float = 60) -> Inspection:
     """Inspect a finished video; write `sheet.jpg` and `preview.webp` into the folder `into` unless they are newer.
 
-    A bad file gives a verdict, never an exception; OSError means that `path` cannot be read at all.
+    A file that is damaged is told by the inspection's `damage`. An inspection that fails is never the file's fault: it
+    returns what the header says, and why nobody looked further.
+
+    Raises:
+        OSError: `path` cannot be read at all.
     """
-    damage = await anyio.to_thread.run_sync(_refusal, path)
-    return Inspection(damage=damage) if damage else await _run("inspect", path, into, seconds)
+    try:
+        header = await anyio.to_thread.run_sync(read_header, path)
+    except Damaged as damage:
+        return Inspection(damage=str(damage))
+    if header.limit:
+        return by_header(header, header.limit)
+    try:
+        return await _run("inspect", path, into, seconds)
+    except _NoAnswer as reason:
+        return by_header(header, f"{reason}; `veo-mcp doctor` says what is wrong")
 
 
 async def gif(path: Path, out: Path, *, seconds: float = 60) -> None:
     """Write a low-resolution animated GIF of the video; raise BadFile when it cannot be shown."""
-    damage = await anyio.to_thread.run_sync(_refusal, path)
-    damage = damage or (await _run("gif", path, out, seconds)).damage
-    if damage:
-        raise BadFile(f"No GIF could be made: {damage}.")
-
-
-def _refusal(path: Path) -> str | None:
     try:
-        read_header(path)
-    except Damaged as damage:
-        return str(damage)
-    return None
+        looked = await _run("gif", path, out, seconds)
+    except _NoAnswer as reason:
+        raise BadFile(f"No GIF could be made: {reason}. `veo-mcp doctor` says what is wrong.") from reason
+    if looked.damage:
+        raise BadFile(f"No GIF could be made: {looked.damage}.")
+    if looked.unchecked:
+        raise BadFile(f"No GIF could be made. {looked.unchecked[0]}")
+
+
+async def prove(folder: Path, *, seconds: float = 60) -> Inspection:
+    """Encode a clip of one second in the folder, inspect it and make its pictures, as it is done with every video.
+
+    Raises:
+        BadFile: that cannot be done here; the message says why.
+    """
+    try:
+        return await _run("prove", folder / "clip.mp4", folder, seconds)
+    except _NoAnswer as reason:
+        raise BadFile(str(reason)) from reason
 
 
 async def _run(task: str, path: Path, target: Path | None, seconds: float) -> Inspection:
+    """Return the child's answer; raise _NoAnswer where there is none."""
     command = [sys.executable, "-P", "-m", "veo_mcp.media.child", task, str(path), str(target or ""), str(seconds)]
-    with anyio.move_on_after(seconds):
-        ended = await anyio.run_process(
-            command,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _SETTINGS,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-        return _verdict(ended.returncode, ended.stdout, ended.stderr)
-    return Inspection(damage=f"the file could not be inspected within {seconds:g} s")
+    try:
+        with anyio.fail_after(seconds):
+            ended = await anyio.run_process(
+                command,
+                stdin=subprocess.DEVNULL,
+                check=False,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _SETTINGS,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+    except TimeoutError:
+        raise _NoAnswer(f"the inspection did not end within {seconds:g} s") from None
+    except OSError as error:
+        raise _NoAnswer(f"the inspection could not be started ({error.strerror or type(error).__name__})") from error
+    return _answer(ended.returncode, ended.stdout, ended.stderr)
 
 
-def _verdict(returncode: int, answer: bytes, complaints: bytes) -> Inspection:
-    said = complaints.decode(errors="replace").strip()[-_QUOTED_CHARACTERS:]
-    if returncode == NO_DECODER:
-        raise RuntimeError(f"The video decoder cannot be loaded; reinstall veo-mcp. It said: {said}")
+def _answer(returncode: int, answer: bytes, complaints: bytes) -> Inspection:
+    said = complaints.decode(errors="replace").strip()
     if said:
-        logger.warning("inspection: %s", said)
-    if returncode == 0:
+        logger.warning("inspection: %s", said[-_LOGGED_CHARACTERS:])
+    if returncode < 0:
+        raise _NoAnswer(f"the inspection was ended by signal {-returncode}")
+    if returncode:
+        last = quoted(said.splitlines()[-1]) if said else "it said nothing"
+        raise _NoAnswer(f"the inspection ended with code {returncode} ({last})")
+    try:
         return Inspection.model_validate_json(answer)
-    how = f"by signal {-returncode}" if returncode < 0 else f"with code {returncode}"
-    return Inspection(damage=f"the file could not be inspected: the decoder ended {how}")
+    except ValidationError:
+        raise _NoAnswer("the inspection gave an answer that cannot be read") from None

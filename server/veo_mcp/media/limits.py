@@ -14,13 +14,11 @@ MAX_FILE_BYTES = 512 << 20
 CHILD_MEMORY_BYTES = 1_536 << 20
 CHILD_WRITE_BYTES = 64 << 20
 
-NO_DECODER = 69
-"""Exit code of a child whose decoder cannot be imported: no fault of the file."""
-
 
 def confine(cpu_seconds: float) -> None:
-    """Cap this process's memory, CPU time and file size; Windows has no such limits, so there only the clock counts."""
+    """Cap this process's memory and CPU time, and where the system can, the size of the files that it writes."""
     if sys.platform == "win32":
+        _confine_windows(cpu_seconds)
         return
     import resource  # noqa: PLC0415 - missing on Windows
 
@@ -34,3 +32,22 @@ def confine(cpu_seconds: float) -> None:
         # macOS refuses RLIMIT_AS, and a container may have set a lower ceiling already.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(limit, (value, value))
+
+
+def _confine_windows(cpu_seconds: float) -> None:
+    """Put this process into a job object with limits; it lasts as long as the process, whoever closes its handle."""
+    if sys.platform != "win32":
+        return
+    import pywintypes  # noqa: PLC0415 - on Windows only
+    import win32api  # noqa: PLC0415
+    import win32job  # noqa: PLC0415
+
+    job = win32job.CreateJobObject(None, "")
+    limits = win32job.QueryInformationJobObject(job, win32job.JobObjectExtendedLimitInformation)
+    limits["ProcessMemoryLimit"] = CHILD_MEMORY_BYTES
+    basic = limits["BasicLimitInformation"]
+    basic["PerProcessUserTimeLimit"] = math.ceil(cpu_seconds * 10_000_000)  # in units of 100 ns
+    basic["LimitFlags"] |= win32job.JOB_OBJECT_LIMIT_PROCESS_MEMORY | win32job.JOB_OBJECT_LIMIT_PROCESS_TIME
+    win32job.SetInformationJobObject(job, win32job.JobObjectExtendedLimitInformation, limits)
+    with contextlib.suppress(pywintypes.error):  # a host may have put this process into a job that allows no other
+        win32job.AssignProcessToJobObject(job, win32api.GetCurrentProcess())

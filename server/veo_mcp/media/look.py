@@ -1,13 +1,15 @@
 """What the child does: header, decode pass, pictures, verdict."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
-import av.error
+from av import VideoFrame
 
+from veo_mcp.media.best_effort import BestEffort
 from veo_mcp.media.boxes import Damaged
-from veo_mcp.media.decode import UNREADABLE, Decoded, Viewer, decode
-from veo_mcp.media.facts import Facts, Inspection
+from veo_mcp.media.decode import UNREADABLE, Decoded, NotDecoded, Viewer, decode
+from veo_mcp.media.facts import Facts, Inspection, by_header
 from veo_mcp.media.header import Header, open_video, read_header
 from veo_mcp.media.pictures import write_whole
 from veo_mcp.media.preview import Preview
@@ -16,70 +18,94 @@ from veo_mcp.media.stillness import Stillness
 
 logger = logging.getLogger(__name__)
 _GIF_FPS = 5
-_MEMORY = "the file needs more memory than a video of its size may take"
 
 
 def look(path: Path, into: Path | None) -> Inspection:
     """Inspect the file and write the pictures that `into` lacks."""
+    return _judged(path, lambda header: _look(path, header, into))
+
+
+def animate(path: Path, out: Path) -> Inspection:
+    """Write a low-resolution GIF; what is in the way stands in the answer."""
+    return _judged(path, lambda header: _animate(path, header, out))
+
+
+def _judged(path: Path, work: Callable[[Header], Inspection]) -> Inspection:
+    """Work on a file whose header allows it; return what is in the way as a verdict."""
     try:
-        return _look(path, into)
+        header = read_header(path)
     except Damaged as damage:
         return Inspection(damage=str(damage))
-    except MemoryError:
-        return Inspection(damage=_MEMORY)
-    except av.error.FFmpegError:
-        return Inspection(damage=UNREADABLE)
-
-
-def animate(path: Path, out: Path) -> str | None:
-    """Write a low-resolution GIF; return the damage sentence if there is nothing to show."""
+    if header.limit:
+        return by_header(header, header.limit)
     try:
-        preview = Preview(read_header(path).seconds, fps=_GIF_FPS)
-        with open_video(path) as file:
-            decode(file, [preview])
-        data = preview.gif()
+        return work(header)
     except Damaged as damage:
-        return str(damage)
-    except MemoryError:
-        return _MEMORY
-    except av.error.FFmpegError:
-        return UNREADABLE
+        return Inspection(damage=str(damage))
+    except NotDecoded as reason:
+        return by_header(header, str(reason))
+
+
+def _animate(path: Path, header: Header, out: Path) -> Inspection:
+    preview = Preview(header.seconds, fps=_GIF_FPS)
+    with open_video(path) as file:
+        decode(file, [preview])
+    data = preview.gif()
     if data is None:
-        return UNREADABLE
+        return Inspection(damage=UNREADABLE)
     write_whole(data, out)
-    return None
+    return Inspection()
 
 
-def _look(path: Path, into: Path | None) -> Inspection:
-    header = read_header(path)
+class _Shown:
+    """A viewer without which the inspection goes on."""
+
+    def __init__(self, viewer: Viewer, complaint: str, *, wanted: bool = True) -> None:
+        self._viewer = viewer
+        self.wanted = wanted
+        self.effort = BestEffort(complaint)
+
+    def see(self, frame: VideoFrame, at: float) -> None:
+        if self.wanted:
+            self.effort.run(self._viewer.see, frame, at)
+
+
+def _look(path: Path, header: Header, into: Path | None) -> Inspection:
     stillness, sheet, preview = Stillness(), Sheet(header.seconds), Preview(header.seconds)
     sheet_file = into / "sheet.jpg" if into else None
     preview_file = into / "preview.webp" if into else None
-    viewers: list[Viewer] = [stillness]
-    if sheet_file and not _is_newer(sheet_file, path):
-        viewers.append(sheet)
-    if preview_file and not _is_newer(preview_file, path):
-        viewers.append(preview)
+    judging = _Shown(stillness, "Whether the picture is black or stands still could not be checked")
+    drawing = _Shown(sheet, "No contact sheet could be made", wanted=_is_wanted(sheet_file, path))
+    moving = _Shown(preview, "No preview could be made", wanted=_is_wanted(preview_file, path))
     with open_video(path) as file:
-        decoded = decode(file, viewers)
+        decoded = decode(file, [judging, drawing, moving])
     if decoded.frames == 0:
         return Inspection(damage=header.cut or UNREADABLE)
+    pictures = _finish(sheet_file, drawing, sheet.jpeg), _finish(preview_file, moving, preview.webp)
+    failed = [shown.effort.sentence for shown in (judging, drawing, moving) if shown.effort.sentence]
     return Inspection(
-        facts=_facts(header, decoded, stillness),
+        facts=_facts(header, decoded, None if judging.effort.sentence else stillness),
         damage=_damage(header, decoded),
-        sheet=_written(sheet_file, sheet.jpeg()),
-        preview=_written(preview_file, preview.webp()),
+        unchecked=(*decoded.unchecked, *failed),
+        sheet=pictures[0],
+        preview=pictures[1],
     )
 
 
-def _is_newer(picture: Path, video: Path) -> bool:
-    return picture.is_file() and picture.stat().st_mtime_ns > video.stat().st_mtime_ns
+def _is_wanted(picture: Path | None, video: Path) -> bool:
+    """Say whether the picture is still to be made: it is not there, or older than the video."""
+    if picture is None:
+        return False
+    return not picture.is_file() or picture.stat().st_mtime_ns <= video.stat().st_mtime_ns
 
 
-def _written(target: Path | None, data: bytes | None) -> Path | None:
-    """Return the picture's path; a full disk costs the picture, not the verdict on the video."""
-    if target is None or data is None:
+def _finish(target: Path | None, shown: _Shown, encode: Callable[[], bytes | None]) -> Path | None:
+    """Write the picture and return its path; a full disk costs the picture, not the verdict on the video."""
+    if target is None or not shown.wanted:
         return target
+    data = shown.effort.run(encode)
+    if data is None:
+        return None
     try:
         write_whole(data, target)
     except OSError as error:
@@ -88,7 +114,7 @@ def _written(target: Path | None, data: bytes | None) -> Path | None:
     return target
 
 
-def _facts(header: Header, decoded: Decoded, stillness: Stillness) -> Facts:
+def _facts(header: Header, decoded: Decoded, stillness: Stillness | None) -> Facts:
     loudness = decoded.loudness_lufs
     return Facts(
         duration_seconds=round(decoded.seconds, 3),
@@ -99,8 +125,8 @@ def _facts(header: Header, decoded: Decoded, stillness: Stillness) -> Facts:
         audio_codec=decoded.audio_codec,
         has_audio=decoded.has_audio,
         loudness_lufs=None if loudness is None else round(loudness, 1),
-        dark_share=stillness.dark_share(),
-        frozen_share=stillness.frozen_share(),
+        dark_share=stillness.dark_share() if stillness else None,
+        frozen_share=stillness.frozen_share() if stillness else None,
         declared_frames=header.frames,
         decoded_frames=decoded.frames,
         decode_errors=decoded.errors,

@@ -6,6 +6,8 @@ import av.error
 from av import AudioFrame
 from av.filter import Graph
 
+from veo_mcp.media.best_effort import BestEffort
+
 _INTEGRATED = "lavfi.r128.I"
 
 
@@ -15,26 +17,22 @@ class Loudness:
     def __init__(self) -> None:
         self._graph: Graph | None = None
         self._lufs: float | None = None
-        self._failed = False
+        self.effort = BestEffort("The loudness could not be measured")
 
     def hear(self, frame: AudioFrame) -> None:
-        if self._failed:
-            return
-        try:
-            self._graph = self._graph or _meter(frame)
-            self._measure(self._graph, frame)
-        except (av.error.FFmpegError, ValueError):
-            self._failed = True
+        self.effort.run(self._measure, frame)
 
     def integrated(self) -> float | None:
         """Return LUFS, None when nothing could be heard; -70 is the meter's floor."""
-        return None if self._failed or self._lufs is None or not math.isfinite(self._lufs) else self._lufs
+        failed = self.effort.sentence is not None
+        return None if failed or self._lufs is None or not math.isfinite(self._lufs) else self._lufs
 
-    def _measure(self, graph: Graph, frame: AudioFrame) -> None:
-        graph.push(frame)
+    def _measure(self, frame: AudioFrame) -> None:
+        self._graph = self._graph or _meter(frame)
+        self._graph.push(frame)
         while True:
             try:
-                measured = graph.pull().metadata
+                measured = self._graph.pull().metadata
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
             if _INTEGRATED in measured:

@@ -7,6 +7,8 @@ from av import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 from PIL import Image
 
+from veo_mcp import held_files
+
 _UNSPECIFIED = 2
 _HD_HEIGHT = 720
 
@@ -39,7 +41,7 @@ def write_whole(data: bytes, target: Path) -> None:
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         part.write_bytes(data)
-        part.replace(target)
+        held_files.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from veo_mcp.sandbox.moving import move
+
 KEEP_GENERATIONS = 200
 KEEP_SECONDS = 7 * 86_400
 
@@ -39,7 +41,7 @@ def write_atomically(path: Path, content: str) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(content)
-    Path(temporary).replace(path)
+    move(Path(temporary), path)
 
 
 @dataclass(frozen=True, slots=True)

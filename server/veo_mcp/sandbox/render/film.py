@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from veo_mcp.sandbox.moving import move
 from veo_mcp.sandbox.render.captions import titles
 from veo_mcp.sandbox.render.director import Production, direct
 from veo_mcp.sandbox.render.encode import encode
@@ -26,7 +27,7 @@ def shoot(shot: Shot, path: Path) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         encode(shot, part, frames(production), samples)
-        part.replace(path)
+        move(part, path)
     finally:
         part.unlink(missing_ok=True)
 
