@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 
 from veo_mcp.artifacts import damaged_files, half_done_files
@@ -42,12 +43,14 @@ async def prune(settings: Settings, *, before: datetime, dry_run: bool = False) 
         LedgerError: the database cannot be used; no files were removed.
     """
     address = database_address(settings)
-    store = Store(Database(address))
+    # Opening a SQLite file that is not there would make one.
+    store = Store(Database(address)) if isinstance(address, str) or await anyio.Path(address).exists() else None
     try:
-        rows = await _forget(store, before, dry_run=dry_run)
+        rows = await _forget(store, before, dry_run=dry_run) if store else 0
         previews = await _old_previews(store, settings.home / "previews", before)
     finally:
-        await store.close()
+        if store:
+            await store.close()
     copies = copies_of(address) if isinstance(address, Path) else []
     found = {
         "previews": previews,
@@ -77,12 +80,12 @@ def is_done_with(job: Job) -> bool:
     return job.state is State.FAILED and job.failure is not None and job.failure.charged == "no"
 
 
-async def _old_previews(store: Store, folder: Path, before: datetime) -> list[Path]:
+async def _old_previews(store: Store | None, folder: Path, before: datetime) -> list[Path]:
     """Return the folders of previews whose job is that old or not in the database."""
     names = [path.name for path in _entries(folder) if is_job_id(path.name)]
     kept: set[str] = set()
     for start in range(0, len(names), BATCH):
-        created = await store.created(names[start : start + BATCH])
+        created = await store.created(names[start : start + BATCH]) if store else {}
         kept |= {job_id for job_id, at in created.items() if at >= before}
     return [folder / name for name in names if name not in kept]
 
