@@ -30,7 +30,8 @@ from matrix_pythons import ALONE, NAMES, NotHere, Python, find
 
 ROOT = Path(__file__).resolve().parent.parent
 DRIVE = Path(__file__).with_name("matrix_drive.py")
-RESOLUTIONS = {"lowest": "lowest-direct", "newest": "highest"}
+RESOLUTIONS = ("lowest", "newest")
+PACKAGES = ("wheel", "sdist")
 STEP_SECONDS = 300
 TEST_SECONDS = 2400
 READ_ONLY = 'folder=$1; shift; mount --bind "$folder" "$folder"; mount -o remount,bind,ro "$folder"; exec "$@"'
@@ -84,7 +85,7 @@ def main() -> int:
         work.mkdir()
         pythons, missing = search(options.only or NAMES, work)
         workshop = prepare(work)
-        cells = [Cell(*each) for each in product(pythons, RESOLUTIONS, ("wheel", "sdist"))]
+        cells = [Cell(*each) for each in product(pythons, RESOLUTIONS, PACKAGES)]
         with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
             outcomes = list(pool.map(partial(attempt, workshop), cells))
         print_tables(outcomes, missing)
@@ -157,18 +158,23 @@ def install_and_drive(cell: Cell, workshop: Workshop, environment: Path) -> dict
     run([*uv, "venv", "-p", python.executable, str(environment)], python)
     wheel = workshop.wheel if cell.package == "wheel" else build_from_sdist(cell, workshop, environment)
     install = [*uv, "pip", "install", "-p", str(environment), "--only-binary", ":all:"]
-    install += ["--resolution", RESOLUTIONS[cell.resolution]]
     drive = [str(environment / "bin/python"), "-I", str(workshop.folder / DRIVE.name)]
-    # uv takes the lowest versions of what it is asked for by name, not of what a wheel asks for.
-    asked = ["-r", str(workshop.folder / "pyproject.toml")]
-    run([*install, *asked, str(wheel)], python)
+    run([*install, *wanted(cell, workshop, wheel)], python)
     run(drive, python)
-    run([*install, *asked, "--extra", "otel", "--extra", "postgres", str(wheel)], python)
+    run([*install, *wanted(cell, workshop, wheel, "otel", "postgres")], python)
     said = run([*drive, "extras"], python)
     versions: dict[str, str] = json.loads(said.splitlines()[-1])
     if cell.resolution == "lowest":
         compare_with_bounds(versions, tomllib.loads((workshop.folder / "pyproject.toml").read_text())["project"])
     return versions
+
+
+def wanted(cell: Cell, workshop: Workshop, wheel: Path, *extras: str) -> list[str]:
+    """Return what to ask uv for. It takes the lowest versions of what is named to it, not of what a wheel needs."""
+    if cell.resolution == "newest":
+        return [f"{wheel}[{','.join(extras)}]" if extras else str(wheel)]
+    named = ["-r", str(workshop.folder / "pyproject.toml"), *(f"--extra={extra}" for extra in extras)]
+    return ["--resolution", "lowest-direct", *named, str(wheel)]
 
 
 def compare_with_bounds(versions: dict[str, str], project: dict[str, Any]) -> None:
