@@ -75,7 +75,7 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        return f"FAILED: {self.failure.strip().splitlines()[-1][:100]}" if self.failure else "ok"
+        return f"FAILED: {self.failure.strip().splitlines()[-1][:200]}" if self.failure else "ok"
 
 
 def main() -> int:
@@ -244,6 +244,8 @@ def print_tables(outcomes: list[Outcome], missing: dict[str, str]) -> None:
     print_table(["Python", "versions", "from", "SQLite", "seconds", "outcome"], rows)
     columns = list(dict.fromkeys((outcome.cell.python.name, outcome.cell.resolution) for outcome in outcomes))
     names = sorted({name for outcome in outcomes for name in outcome.versions} - {"Python", "SQLite"})
+    if not names:
+        return
     print()
     print_table(
         ["installed", *(" ".join(column) for column in columns)],

@@ -142,7 +142,7 @@ async def make(environ: dict[str, str]) -> Path:
     expect(
         tools >= {"create_video", "get_video_status", "generate_and_wait", "list_videos", "view_video"}, "tools", tools
     )
-    expect(result.get("status") == "completed", "generate_and_wait", result or made)
+    expect(result.get("status") == "completed", "generate_and_wait", result.get("error") or result or made)
     expect([block.type for block in seen.content] == ["text", "image"], "view_video", seen)
     check(result)
     return Path(result["video"]["path"])

@@ -16,6 +16,7 @@ NAMES = ("3.11", "3.12", "3.13", "3.14")
 TRIAL = "import platform, sys; print(sys.executable, platform.python_version())"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 ALONE = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+# `unshare --mount` keeps these mounts from everybody else: removing the root can remove nothing that is mounted in it.
 ENTER = """
 root=$1 work=$2; shift 2
 mount -t proc proc "$root/proc"
