@@ -4,6 +4,7 @@ The last two need root on Debian; the network is that of apt. `unshare` gives wh
 processes of its own: both are gone when it ends, however it ends.
 """
 
+import contextlib
 import functools
 import os
 import shutil
@@ -81,7 +82,8 @@ def _answers(name: str, executable: str, enter: tuple[str, ...] = ()) -> Python 
 
 @functools.cache
 def _update() -> None:
-    _run(["apt-get", "-qq", "update"])
+    with contextlib.suppress(NotHere):  # a list that is not fresh, or one source of many that is away, may do
+        _run(["apt-get", "-qq", "update"])
 
 
 def _apt_has(package: str) -> bool:
