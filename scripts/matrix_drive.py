@@ -90,8 +90,10 @@ class Answers(BaseHTTPRequestHandler):
 def serving(content: bytes) -> Generator[Service]:
     with Service(content) as service:
         threading.Thread(target=service.serve_forever, daemon=True).start()
-        yield service
-        service.shutdown()
+        try:
+            yield service
+        finally:
+            service.shutdown()
 
 
 def environ(folder: Path, **settings: str) -> dict[str, str]:
