@@ -179,6 +179,7 @@ def serving(app: Starlette) -> Generator[str]:
     finally:
         server.should_exit = True
         thread.join(timeout=20)
+        socket.close()  # a server that was told to end before it had started leaves it open
 
 
 class Inspections:
