@@ -80,6 +80,7 @@ class Outcome:
 
 def main() -> int:
     options = parse()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an exception: the folder and the processes go as well
     with tempfile.TemporaryDirectory(prefix="veo-mcp-matrix.") as made:
         work = Path(made).resolve() / "work"
         work.mkdir()
@@ -220,6 +221,9 @@ def run(command: list[str], python: Python | None = None, *, seconds: float = ST
             late = f"not done after {seconds:.0f} s"
             os.killpg(process.pid, signal.SIGKILL)
             said, complaint = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     if process.returncode != 0:
         raise Failed("\n".join(part for part in (" ".join(command), said, complaint, late) if part))
     return said or ""
