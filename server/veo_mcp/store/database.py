@@ -134,8 +134,12 @@ class Database:
             connect_timeout=int(BUSY_SECONDS),
             prepare_threshold=None,  # a prepared SELECT * is an error once a newer program has added a column
         )
-        connection.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
-        connection.execute(f"SET statement_timeout = {int(BUSY_SECONDS * 2000)}")
+        try:
+            connection.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
+            connection.execute(f"SET statement_timeout = {int(BUSY_SECONDS * 2000)}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _migrate(self, execute: Execute, undo: ExitStack) -> None:

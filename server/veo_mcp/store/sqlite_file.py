@@ -44,9 +44,13 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
         with suppress(OSError):  # no hard links here; SQLite says better what else may be wrong
             private.make_file(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_seconds)
-    _write_ahead(connection, busy_seconds)
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA fullfsync=1")  # macOS: a plain fsync leaves the data in the drive's cache
+    try:
+        _write_ahead(connection, busy_seconds)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA fullfsync=1")  # macOS: a plain fsync leaves the data in the drive's cache
+    except BaseException:
+        connection.close()
+        raise
     for ending in SIDE_FILES:
         private.tighten(Path(f"{path}{ending}"))
     return connection
