@@ -220,7 +220,7 @@ def _take_in(part: Path, final: Path) -> Fetched:
     if not part.exists():
         raise DownloadFailed("The half-done file has gone.")
     digest = sha256(part)
-    with part.open("r+b") as file:
+    with held_files.opened(part, "r+b") as file:
         os.fsync(file.fileno())
     for path in (final, *_numbered(final)):
         if _claim_name(part, path, digest):
@@ -280,7 +280,7 @@ def _sync_folder(folder: Path) -> None:
 
 def sha256(path: Path) -> str:
     """Return the file's digest in hexadecimal."""
-    with path.open("rb") as file:
+    with held_files.opened(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

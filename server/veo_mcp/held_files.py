@@ -1,19 +1,24 @@
-"""Replacing and deleting files that another program may hold open for a moment.
+"""Opening, replacing and deleting files that another program may hold open for a moment.
 
-Windows lets nobody replace or delete an open file. Virus scanners and search indexers open every new file, for a
-fraction of a second.
+Windows lets nobody replace or delete an open file, nor open one that another program wants for itself. Virus scanners
+and search indexers open every new file, for a fraction of a second.
 """
 
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, Literal, TypeVar
 
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 2.0 if os.name == "nt" else 0.0
 PAUSE_SECONDS = 0.05
+
+
+def opened(path: Path, mode: Literal["rb", "r+b"]) -> BinaryIO:
+    """Open a file that is there. Raises OSError."""
+    return _patiently(lambda: path.open(mode))
 
 
 def replace(source: Path, target: Path) -> None:
