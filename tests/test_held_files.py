@@ -1,5 +1,6 @@
 """A file that another program holds open for a moment costs nobody a video."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,21 @@ async def test_a_downloaded_file_that_a_scanner_reads_at_first_is_kept(
     (tmp_path / "part").write_bytes(b"whole")
     folder = Artifacts(http=None, folder=tmp_path)  # type: ignore[arg-type]
     monkeypatch.setattr(Path, "open", Held(Path.open, 2))
+    assert (await folder.keep(tmp_path / "part", "video.mp4")).size_bytes == 5
+
+
+async def test_a_downloaded_file_that_a_scanner_goes_on_reading_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_for_reading_only(path: Path, mode: str) -> object:
+        if "+" in mode:
+            raise PermissionError(13, "The process cannot access the file because it is being used")
+        return io.open(path, mode)  # noqa: UP020 - Path.open is what this stands for
+
+    monkeypatch.setattr(held_files, "PATIENCE_SECONDS", 0)
+    (tmp_path / "part").write_bytes(b"whole")
+    folder = Artifacts(http=None, folder=tmp_path)  # type: ignore[arg-type]
+    monkeypatch.setattr(Path, "open", open_for_reading_only)
     assert (await folder.keep(tmp_path / "part", "video.mp4")).size_bytes == 5
 
 
