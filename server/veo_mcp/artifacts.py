@@ -221,7 +221,7 @@ def _take_in(part: Path, final: Path) -> Fetched:
         raise DownloadFailed("The half-done file has gone.")
     digest = sha256(part)
     # On Windows a scanner that goes on reading lets nobody write: the video counts more than its way to the disk.
-    with suppress(PermissionError), held_files.opened(part, "r+b") as file:
+    with suppress(PermissionError), held_files.change(part) as file:
         os.fsync(file.fileno())
     for path in (final, *_numbered(final)):
         if _claim_name(part, path, digest):
@@ -281,7 +281,7 @@ def _sync_folder(folder: Path) -> None:
 
 def sha256(path: Path) -> str:
     """Return the file's digest in hexadecimal."""
-    with held_files.opened(path, "rb") as file:
+    with held_files.read(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

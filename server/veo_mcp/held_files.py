@@ -7,8 +7,9 @@ and search indexers open every new file, for a fraction of a second.
 import os
 import time
 from collections.abc import Callable
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -16,9 +17,14 @@ PATIENCE_SECONDS = 2.0 if os.name == "nt" else 0.0
 PAUSE_SECONDS = 0.05
 
 
-def opened(path: Path, mode: Literal["rb", "r+b"]) -> BinaryIO:
-    """Open a file that is there. Raises OSError."""
-    return _patiently(lambda: path.open(mode))
+def read(path: Path) -> BufferedReader:
+    """Open the file for reading. Raises OSError."""
+    return _patiently(lambda: path.open("rb"))
+
+
+def change(path: Path) -> BufferedRandom:
+    """Open the file for reading and writing. Raises OSError."""
+    return _patiently(lambda: path.open("r+b"))
 
 
 def replace(source: Path, target: Path) -> None:
