@@ -243,7 +243,7 @@ def test_a_job_that_a_killed_command_left_is_finished_by_asking_for_it(shell: Sh
     left = shell("generate", "[sandbox:slow] x", "--json", VEO_MCP_JOB_TIMEOUT_SECONDS="0.1")
     result = json.loads(left.stdout)
     assert left.exit_code == 3
-    assert result["status"] in {"queued", "generating", "overdue"}
+    assert result["status"] in {"submitting", "queued", "generating", "overdue"}
     waited = shell("status", result["generation_id"], "--wait", "20")
     assert (waited.exit_code, waited.stdout) == (0, f"{shell.videos[0]}\n")
 
