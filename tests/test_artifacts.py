@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import subprocess
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -339,6 +340,8 @@ async def test_a_file_that_the_system_does_not_let_grow_is_named(home: Artifacts
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Generator[Path]:
+    if sys.platform != "linux":
+        pytest.skip("mounts a disk as Linux does")
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(

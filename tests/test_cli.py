@@ -211,12 +211,25 @@ def test_what_is_shown_is_what_is_in_the_file_now(shell: Shell, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
-def test_an_output_whose_encoding_lacks_a_character_ends_no_command(encoding: str) -> None:
+def test_an_output_whose_encoding_lacks_a_character_ends_no_command(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
     written = io.BytesIO()
     stream = io.TextIOWrapper(written, encoding=encoding, write_through=True)
     cli.spell_everything(stream, None)
     stream.write("sound at −18 LUFS, 灯")
     assert b"sound at ?18 LUFS, ?" in written.getvalue()
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere the environment names the encoding")
+def test_a_pipe_on_windows_gets_every_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONIOENCODING", raising=False)
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="cp1252", write_through=True)
+    cli.spell_everything(stream)
+    stream.write("sound at −18 LUFS, 灯")
+    assert written.getvalue().decode() == "sound at −18 LUFS, 灯"
 
 
 def test_a_gif_is_made_when_asked(shell: Shell, tmp_path: Path) -> None:

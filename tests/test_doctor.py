@@ -14,6 +14,9 @@ from veo_mcp.doctor import Finding, examine
 __all__ = ["shell"]
 
 
+KILLED = "ended with code 9" if os.name == "nt" else "ended by signal 9"
+
+
 def environ_of(folder: Path, **changes: str) -> dict[str, str]:
     usual = {"AIMLAPI_API_KEY": KEY, "VEO_MCP_HOME": str(folder / "home"), "VEO_MCP_OUTPUT_DIR": str(folder / "videos")}
     return usual | changes
@@ -52,7 +55,11 @@ async def test_the_media_path_is_proved_with_a_clip(tmp_path: Path) -> None:
         ("av.py", "raise ModuleNotFoundError('No module named av')", "ModuleNotFoundError: No module named av"),
         ("PIL/__init__.py", "raise ImportError('libjpeg is missing')", "ImportError: libjpeg is missing"),
         ("fontpkg_inter.py", "raise OSError('no fonts')", "No contact sheet could be made"),
-        ("sitecustomize.py", "import os; os.kill(os.getpid(), 9)", "ended by signal 9"),
+        (
+            "sitecustomize.py",
+            "import os; os.kill(os.getpid(), 9)",
+            KILLED,
+        ),
     ],
 )
 async def test_a_media_path_that_does_not_work_is_found(
@@ -98,8 +105,8 @@ async def test_without_a_key_the_sandbox_is_named(tmp_path: Path) -> None:
         ({"VEO_MCP_DAILY_BUDGET_USD": "${BUDGET:-5}"}, "settings", "VEO_MCP_DAILY_BUDGET_USD: holds the text ${…}"),
         ({"AIMLAPI_API_KEY": "${AIMLAPI_API_KEY:-}"}, "key", "fills in no variables"),
         ({"VEO_MCP_BACKEND": "aimlapi", "AIMLAPI_API_KEY": ""}, "key", "AIMLAPI_API_KEY is not set"),
-        ({"VEO_MCP_HOME": "/dev/null/home"}, "home", "set VEO_MCP_HOME"),
-        ({"VEO_MCP_OUTPUT_DIR": "/dev/null/videos"}, "videos", "set VEO_MCP_OUTPUT_DIR"),
+        ({"VEO_MCP_HOME": f"{__file__}/home"}, "home", "set VEO_MCP_HOME"),
+        ({"VEO_MCP_OUTPUT_DIR": f"{__file__}/videos"}, "videos", "set VEO_MCP_OUTPUT_DIR"),
         ({"VEO_MCP_DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:9/jobs"}, "ledger", "at VEO_MCP_DATABASE_URL"),
     ],
 )
@@ -193,7 +200,7 @@ def test_a_finding_is_one_line() -> None:
 
 def test_the_command_ends_with_one_where_there_is_a_problem(shell: Shell) -> None:
     assert shell("doctor").exit_code == 0
-    ran = shell("doctor", VEO_MCP_HOME="/dev/null/home")
+    ran = shell("doctor", VEO_MCP_HOME=f"{__file__}/home")
     assert ran.exit_code == 1
     assert "PROBLEM home" in ran.stdout
     assert shell("doctor", "--online").exit_code == 0

@@ -1,5 +1,6 @@
 """A file that another program holds open for a moment costs nobody a video."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,9 +51,35 @@ def test_a_file_that_is_held_for_a_moment_is_deleted(tmp_path: Path, monkeypatch
 
 def test_a_file_that_stays_held_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
+    monkeypatch.setattr(held_files, "PATIENCE_SECONDS", 0)
     monkeypatch.setattr(Path, "unlink", Held(Path.unlink, float("inf")))
     with pytest.raises(PermissionError):
         held_files.unlink(tmp_path / "file")
+
+
+async def test_a_downloaded_file_that_a_scanner_reads_at_first_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_files, "PATIENCE_SECONDS", 60)
+    (tmp_path / "part").write_bytes(b"whole")
+    folder = Artifacts(http=None, folder=tmp_path)  # type: ignore[arg-type]
+    monkeypatch.setattr(Path, "open", Held(Path.open, 2))
+    assert (await folder.keep(tmp_path / "part", "video.mp4")).size_bytes == 5
+
+
+async def test_a_downloaded_file_that_a_scanner_goes_on_reading_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_for_reading_only(path: Path, mode: str) -> object:
+        if "+" in mode:
+            raise PermissionError(13, "The process cannot access the file because it is being used")
+        return io.open(path, mode)  # noqa: UP020 - Path.open is what this stands for
+
+    monkeypatch.setattr(held_files, "PATIENCE_SECONDS", 0)
+    (tmp_path / "part").write_bytes(b"whole")
+    folder = Artifacts(http=None, folder=tmp_path)  # type: ignore[arg-type]
+    monkeypatch.setattr(Path, "open", open_for_reading_only)
+    assert (await folder.keep(tmp_path / "part", "video.mp4")).size_bytes == 5
 
 
 async def test_a_half_done_file_that_a_scanner_holds_does_not_cost_the_video_that_has_its_name(
@@ -72,6 +99,7 @@ async def test_a_damaged_file_that_a_player_holds_stays_and_the_next_one_gets_a_
     folder = Artifacts(http=None, folder=tmp_path)  # type: ignore[arg-type]
     (tmp_path / "part").write_bytes(b"second")
     folder.damaged("video.mp4").write_bytes(b"first")
+    monkeypatch.setattr(held_files, "PATIENCE_SECONDS", 0)
     monkeypatch.setattr(Path, "replace", Held(Path.replace, 1))
     kept = await folder.keep_damaged(tmp_path / "part", "video.mp4")
     assert (kept.name, kept.read_bytes()) == ("video-2.damaged.mp4", b"second")

@@ -1,7 +1,7 @@
 """The process that decodes: whatever becomes of it, the parent has a verdict and nobody is left behind."""
 
+import ctypes
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +12,11 @@ import pytest
 from media_files import video
 from veo_mcp.media import Facts, Inspection, inspect
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins for Python are shell scripts")
+SHELL = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for Python is a shell script")
+LIMITED = pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
+NOT_WINE = pytest.mark.skipif(
+    sys.platform == "win32" and hasattr(ctypes.windll.ntdll, "wine_get_version"), reason="Wine enforces no job's limits"
+)
 
 
 @pytest.fixture
@@ -48,6 +52,7 @@ BY_HEADER = Facts(
 )
 
 
+@SHELL
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
@@ -75,11 +80,15 @@ async def test_an_inspection_that_fails_is_never_damage_and_the_header_tells_wha
 async def test_an_inspection_that_cannot_be_started_is_never_damage(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "upgraded" / "away"))
-    reason = "the inspection could not be started (No such file or directory)"
+    away = str(tmp_path / "upgraded" / "away")
+    monkeypatch.setattr(sys, "executable", away)
+    with pytest.raises(FileNotFoundError) as missing:
+        await anyio.run_process([away])
+    reason = f"the inspection could not be started ({missing.value.strerror})"
     assert await inspect(path) == Inspection(facts=BY_HEADER, unchecked=(UNCHECKED.format(reason),))
 
 
+@SHELL
 async def test_a_file_that_is_cut_by_its_header_is_damaged_though_nothing_can_be_decoded(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +97,7 @@ async def test_a_file_that_is_cut_by_its_header_is_damaged_though_nothing_can_be
     assert ((await inspect(path)).damage or "").startswith("the file is cut short: ")
 
 
+@SHELL
 async def test_an_inspection_that_takes_too_long_leaves_no_process(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +134,7 @@ async def test_without_a_library_a_video_is_told_by_its_header(
     assert f"No module named '{module}'" in inspection.unchecked[0]
 
 
+@SHELL
 async def test_cancelling_an_inspection_ends_its_process(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +159,7 @@ async def test_cancelling_an_inspection_ends_its_process(
     assert inspecting.cancelled_caught
 
 
+@SHELL
 async def test_the_decoder_sees_no_key_and_not_the_protocol(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +189,8 @@ async def test_modules_in_the_working_folder_are_not_imported(
     assert (await inspect(path)).damage is None
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are another thing there")
+@LIMITED
 async def test_the_decoder_is_confined(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, pathlib, resource as r\n"
@@ -189,26 +202,51 @@ async def test_the_decoder_is_confined(path: Path, tmp_path: Path, monkeypatch: 
     assert (tmp_path / "limits").read_text() == f"[{1536 << 20}, 30]"
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
+@LIMITED
+@NOT_WINE
 def test_a_confined_process_gets_no_more_than_its_memory() -> None:
     code = "from veo_mcp.media.limits import confine; confine(5); bytearray(1600 << 20)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.stderr.splitlines()[-1] == "MemoryError"
 
 
+@NOT_WINE
 def test_a_confined_process_gets_no_more_than_its_time() -> None:
     code = "from veo_mcp.media.limits import confine; confine(0.2)\nwhile True: pass"
     ran = subprocess.run([sys.executable, "-c", code], check=False)
-    assert ran.returncode < 0
+    assert ran.returncode == 1816 if sys.platform == "win32" else ran.returncode < 0  # ERROR_NOT_ENOUGH_QUOTA
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="job objects are Windows' own")
+def test_a_confined_process_is_in_a_job_of_its_own() -> None:
+    code = """
+import win32api, win32job
+from veo_mcp.media.limits import confine
+confine(5)
+raise SystemExit(40 + win32job.IsProcessInJob(win32api.GetCurrentProcess(), None))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 41
+
+
+@pytest.mark.parametrize("name", ["APPDATA", "HOME", "PYTHONUSERBASE", "USERPROFILE"])
+async def test_the_decoder_finds_packages_that_were_installed_for_one_user(
+    name: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os, pathlib\npathlib.Path({str(tmp_path / 'seen')!r}).write_text(os.environ[{name!r}])\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv(name, str(tmp_path))
+    assert (await inspect(path)).damage is None
+    assert (tmp_path / "seen").read_text() == str(tmp_path)
 
 
 def test_what_a_library_prints_does_not_spoil_the_answer(path: Path, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, os\natexit.register(os.write, 1, b'chatter')\n", encoding="utf-8"
     )
-    command = f"{shlex.quote(sys.executable)} -m veo_mcp.media.child inspect {shlex.quote(str(path))} '' 30"
+    command = [sys.executable, "-m", "veo_mcp.media.child", "inspect", str(path), "", "30"]
     python_path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    environment = {"PYTHONPATH": python_path, "PATH": os.environ["PATH"]}
-    ran = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True, env=environment)
+    ran = subprocess.run(command, capture_output=True, check=True, env=os.environ | {"PYTHONPATH": python_path})
     assert Inspection.model_validate_json(ran.stdout).damage is None
     assert b"chatter" in ran.stderr

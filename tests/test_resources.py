@@ -169,7 +169,7 @@ async def test_a_file_that_cannot_be_read_or_seen_is_said_in_words(place: Place,
             await client.read_resource(done["video"]["uri"] + "/sheet")
         path.unlink()
         path.mkdir()
-        with pytest.raises(MCPError, match=r"cannot be read: Is a directory"):
+        with pytest.raises(MCPError, match=r"cannot be read: (Is a directory|Permission denied)"):
             await client.read_resource(done["video"]["uri"])
 
 

@@ -41,7 +41,7 @@ def test_the_text_of_a_finished_video_is_its_path_and_its_id() -> None:
     text = result_text(DONE)
     assert (
         text.splitlines()[0]
-        == "Video saved: /videos/a.mp4 (8.0 s, 1920x1080, 24 fps, 0.0 MB, sound at −18 LUFS, $1.56)"
+        == f"Video saved: {Path('/videos/a.mp4')} (8.0 s, 1920x1080, 24 fps, 0.0 MB, sound at −18 LUFS, $1.56)"
     )
     assert text.splitlines()[1] == "generation_id: a:b/c"
     assert len(text.splitlines()) == 2
@@ -140,7 +140,7 @@ def test_a_list_says_where_files_are_what_was_spent_and_how_to_go_on() -> None:
     text = table(listed, "aimlapi")
     assert [video.path for video in listed.videos] == [str(Path("/videos/a.mp4")), None]
     assert listed.spent_today_usd == 1.5679
-    for part in ("/videos/a.mp4", "a:b/c", "$1.57, of $5.00 a day", 'list_videos(cursor="job_next")'):
+    for part in (str(Path("/videos/a.mp4")), "a:b/c", "$1.57, of $5.00 a day", 'list_videos(cursor="job_next")'):
         assert part in text
 
 

@@ -1,12 +1,13 @@
-"""Replacing and deleting files that another program may hold open for a moment.
+"""Opening, replacing and deleting files that another program may hold open for a moment.
 
-Windows lets nobody replace or delete an open file. Virus scanners and search indexers open every new file, for a
-fraction of a second.
+Windows lets nobody replace or delete an open file, nor open one that another program wants for itself. Virus scanners
+and search indexers open every new file, for a fraction of a second.
 """
 
 import os
 import time
 from collections.abc import Callable
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,16 @@ T = TypeVar("T")
 
 PATIENCE_SECONDS = 2.0 if os.name == "nt" else 0.0
 PAUSE_SECONDS = 0.05
+
+
+def read(path: Path) -> BufferedReader:
+    """Open the file for reading. Raises OSError."""
+    return _patiently(lambda: path.open("rb"))
+
+
+def change(path: Path) -> BufferedRandom:
+    """Open the file for reading and writing. Raises OSError."""
+    return _patiently(lambda: path.open("r+b"))
 
 
 def replace(source: Path, target: Path) -> None:

@@ -20,6 +20,9 @@ from veo_mcp.results import VideoList, VideoResult
 
 WRAPPER = Path(__file__).with_name("wrapped.py")
 WAIT_SECONDS = 45.0
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+"""On Windows, which has no SIGKILL, SIGTERM ends a process just as hard."""
+
 ACTIVE = frozenset({"submitting", "queued", "generating", "downloading", "overdue"})
 
 
@@ -32,6 +35,17 @@ async def until(condition: Callable[[], object], seconds: float = WAIT_SECONDS) 
     with anyio.fail_after(seconds):
         while not condition():
             await anyio.sleep(0.01)
+
+
+def _freeze(pid: int, *, frozen: bool) -> None:
+    if sys.platform != "win32":
+        os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+        return
+    import ctypes  # noqa: PLC0415 - on Windows only
+
+    process = ctypes.windll.kernel32.OpenProcess(0x0800, 0, pid)  # PROCESS_SUSPEND_RESUME
+    ctypes.windll.ntdll[f"Nt{'Suspend' if frozen else 'Resume'}Process"](process)
+    ctypes.windll.kernel32.CloseHandle(process)
 
 
 @dataclass(kw_only=True)
@@ -106,13 +120,13 @@ class Server:
         self._read = len(self.log.read_text())
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        os.kill(self.pid, KILL)
 
     def freeze(self) -> None:
-        os.kill(self.pid, signal.SIGSTOP)
+        _freeze(self.pid, frozen=True)
 
     def thaw(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+        _freeze(self.pid, frozen=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,10 @@ import anyio
 import httpx2
 import pytest
 from mcp import Client, MCPError
-from processes import until
+from processes import WRAPPER, until
+
+TOLD = "told"
+ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
 
 def free_port() -> int:
@@ -35,7 +38,9 @@ def serving(folder: Path) -> Generator[tuple[subprocess.Popen[str], str]]:
     port = free_port()
     environ = os.environ | {"VEO_MCP_HOME": str(folder), "VEO_MCP_OUTPUT_DIR": str(folder)}
     environ |= {"VEO_MCP_BACKEND": "sandbox"}
-    command = [sys.executable, "-m", "veo_mcp", "serve", "--http", "--port", str(port)]
+    if sys.platform == "win32":
+        environ["E2E_BREAK"] = str(folder / TOLD)
+    command = [sys.executable, str(WRAPPER), "serve", "--http", "--port", str(port)]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
             yield server, f"http://127.0.0.1:{port}/mcp"
@@ -43,23 +48,25 @@ def serving(folder: Path) -> Generator[tuple[subprocess.Popen[str], str]]:
             server.kill()
 
 
-async def assert_ends_cleanly(server: subprocess.Popen[str], number: signal.Signals) -> None:
-    server.send_signal(number)
+async def assert_ends_cleanly(server: subprocess.Popen[str], number: signal.Signals, folder: Path) -> None:
+    """Send the signal; on Windows let the server think that Ctrl-Break was pressed."""
+    if sys.platform == "win32":
+        (folder / TOLD).touch()
+    else:
+        server.send_signal(number)
     await until(lambda: server.poll() is not None)
     said, complaints = server.communicate()
     assert (server.returncode, said) == (0, "")
     assert "Traceback" not in complaints
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=ON_POSIX)])
 async def test_a_server_over_http_ends_cleanly(number: signal.Signals, tmp_path: Path) -> None:
     with serving(tmp_path) as (server, address):
         await until(lambda: answers(address))
-        await assert_ends_cleanly(server, number)
+        await assert_ends_cleanly(server, number, tmp_path)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 async def test_a_server_over_http_ends_although_somebody_waits_and_listens(
     mode: Literal["legacy", "2026-07-28"], tmp_path: Path
@@ -69,7 +76,7 @@ async def test_a_server_over_http_ends_although_somebody_waits_and_listens(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_hold_on, address, mode)
             await until(lambda: any(tmp_path.glob("sandbox/**/*.generation.json")))
-            await assert_ends_cleanly(server, signal.SIGTERM)
+            await assert_ends_cleanly(server, signal.SIGTERM, tmp_path)
             tasks.cancel_scope.cancel()
 
 

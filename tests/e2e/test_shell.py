@@ -146,6 +146,6 @@ async def test_a_server_over_http_whose_terminal_goes_ends_cleanly(scene: Scene)
     ) as server:
         try:
             await until(lambda: answers(f"http://127.0.0.1:{port}/mcp"))
-            await assert_ends_cleanly(server, signal.SIGHUP)
+            await assert_ends_cleanly(server, signal.SIGHUP, scene.folder)
         finally:
             server.kill()

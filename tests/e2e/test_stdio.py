@@ -24,8 +24,10 @@ def scene(tmp_path: Path, upstream: Upstream) -> Scene:
 
 
 async def end(wire: Wire, ending: str) -> None:
-    if ending.startswith("SIG"):
-        wire.process.send_signal(signal.Signals[ending])
+    if ending == "SIGTERM":
+        wire.tell_to_end()
+    elif ending == "SIGKILL":
+        wire.process.kill()
     else:
         await wire.hang_up()
 

@@ -24,6 +24,7 @@ Message = dict[str, Any]
 class Wire:
     process: Process
     stdout: BufferedByteReceiveStream
+    told: Path
     heard: list[Message] = field(default_factory=list[Message])
     _last_id: int = 0
 
@@ -56,6 +57,13 @@ class Wire:
         assert self.process.stdin is not None
         await self.process.stdin.aclose()
 
+    def tell_to_end(self) -> None:
+        """Send SIGTERM; on Windows, where that ends a process at once, let it think that Ctrl-Break was pressed."""
+        if sys.platform == "win32":
+            self.told.touch()
+        else:
+            self.process.terminate()
+
     async def ended(self, seconds: float = 30) -> int:
         """Read what is left; return the exit code."""
         with anyio.fail_after(seconds):
@@ -82,7 +90,10 @@ class Wire:
 async def wired(scene: Scene, **extra: str) -> AsyncGenerator[Wire]:
     """Start the server with bare pipes and greet it."""
     scene.folder.mkdir(parents=True, exist_ok=True)
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
+    told = scene.folder / "told"
+    if sys.platform == "win32":
+        environment["E2E_BREAK"] = str(told)
     with (scene.folder / "wire.log").open("w") as log:
         process = await anyio.open_process(
             [sys.executable, str(WRAPPER)],
@@ -94,7 +105,7 @@ async def wired(scene: Scene, **extra: str) -> AsyncGenerator[Wire]:
         assert process.stdout is not None
         async with process:
             try:
-                wire = Wire(process=process, stdout=BufferedByteReceiveStream(process.stdout))
+                wire = Wire(process=process, stdout=BufferedByteReceiveStream(process.stdout), told=told)
                 await wire.greet()
                 yield wire
             finally:

@@ -3,13 +3,16 @@
 E2E_STOP="veo_mcp.store:Store.accept" stops the process's first call of that function before it does anything (with a
 trailing `!` after it has), and E2E_SIGN is the file that says so. The process goes on living, and beating, until it is
 killed; once the file `<sign>.go` is there, the call goes on. E2E_TELL names a plain function whose call only makes the
-file.
+file. E2E_BREAK is a file that ends a server on Windows as Ctrl-Break does.
 """
 
 import functools
 import importlib
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -76,11 +79,23 @@ def _refuse_the_network() -> None:
     """End the process the moment that anything looks for another machine."""
 
     def hear(event: str, args: tuple[object, ...]) -> None:
-        if event in {"socket.connect", "socket.getaddrinfo"}:
+        if event in {"socket.connect", "socket.getaddrinfo"} and not _is_a_socket_pair(args):
             os.write(2, f"{event} {args[1:]}\n".encode())
             os._exit(70)
 
     sys.addaudithook(hear)
+
+
+def _break_when_told(told: Path) -> None:
+    """Press Ctrl-Break, as it were: Windows also reports that in a thread of its own."""
+    while not told.exists():
+        time.sleep(0.02)
+    signal.raise_signal(getattr(signal, "SIGBREAK", signal.SIGTERM))
+
+
+def _is_a_socket_pair(args: tuple[object, ...]) -> bool:
+    """Say whether the process connects to itself: on Windows an event loop does, for want of real socket pairs."""
+    return sys.platform == "win32" and str(args[1]).startswith("('127.0.0.1',")
 
 
 def main() -> None:
@@ -97,6 +112,8 @@ def main() -> None:
         _place(place, functools.partial(_stopping, sign=sign, afterwards=place.endswith("!")))
     if "E2E_TELL" in os.environ:
         _place(os.environ["E2E_TELL"], functools.partial(_telling, sign=Path(os.environ["E2E_SIGN"])))
+    if "E2E_BREAK" in os.environ:
+        threading.Thread(target=_break_when_told, args=(Path(os.environ["E2E_BREAK"]),), daemon=True).start()
     cli.main()
 
 

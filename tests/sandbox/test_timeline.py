@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Generator
@@ -16,6 +17,8 @@ from veo_mcp.sandbox.schema import SCHEMA_C, read_order
 from veo_mcp.sandbox.timeline import Timeline
 
 JOURNALLED = renderer("journal('start'); time.sleep(0.1); journal('end'); write()")
+DIE = "os._exit(-1073741819)" if sys.platform == "win32" else "os.kill(os.getpid(), 9)"
+"""On Windows the status code of an access violation."""
 HANGS_AT_FIRST = renderer("""
 journal(f"{os.getppid()} {os.getpid()}")
 if len((out.parent / "journal").read_text().splitlines()) == 1:
@@ -112,9 +115,8 @@ async def test_a_render_that_was_killed_is_started_again_by_the_next_poll(tmp_pa
         assert len(journal(restarted)) == 2
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
 async def test_a_render_that_is_killed_every_time_fails_in_the_end(tmp_path: Path) -> None:
-    async with playing(tmp_path, render_command=renderer("journal('try'); os.kill(os.getpid(), 9)")) as sandbox:
+    async with playing(tmp_path, render_command=renderer(f"journal('try'); {DIE}")) as sandbox:
         generation_id = await sandbox.order_id("a whale")
         sandbox.clock.now += 10
         with anyio.fail_after(20):
@@ -199,6 +201,15 @@ def test_a_worker_that_has_ended_is_forgotten(tmp_path: Path) -> None:
             thread.join(20)
     assert matches(tmp_path, "*.mp4")
     assert timeline._workers == {}  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_worker_whose_server_lives_on_ends_without_a_complaint(tmp_path: Path) -> None:
+    (tmp_path / "a.request.json").write_text("{}")
+    command = [sys.executable, "-m", "veo_mcp.sandbox.worker", str(tmp_path), "a", *FAST]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as worker:
+        assert worker.stderr is not None
+        assert (worker.stderr.read(), worker.wait(20)) == (b"", 0)
+    assert matches(tmp_path, "a.mp4")
 
 
 async def test_no_work_is_done_on_the_event_loop(tmp_path: Path) -> None:

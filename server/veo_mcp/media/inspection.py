@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 _LOGGED_CHARACTERS = 2_000
 # The decoder sees what Python needs to start, and no key or database password.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
+# Where packages lie that were installed with `pip install --user`.
+_USER_PACKAGES = ("PYTHONUSERBASE", "APPDATA", "HOME", "USERPROFILE")
 # OpenBLAS takes memory for every core that it sees; pydantic's plug-ins have no business here.
 _SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
 
@@ -82,7 +84,8 @@ async def _run(task: str, path: Path, target: Path | None, seconds: float) -> In
                 command,
                 stdin=subprocess.DEVNULL,
                 check=False,
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | _SETTINGS,
+                env={name: os.environ[name] for name in (*_ENVIRONMENT, *_USER_PACKAGES) if name in os.environ}
+                | _SETTINGS,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
     except TimeoutError:

@@ -47,7 +47,11 @@ def _confine_windows(cpu_seconds: float) -> None:
     limits["ProcessMemoryLimit"] = CHILD_MEMORY_BYTES
     basic = limits["BasicLimitInformation"]
     basic["PerProcessUserTimeLimit"] = math.ceil(cpu_seconds * 10_000_000)  # in units of 100 ns
-    basic["LimitFlags"] |= win32job.JOB_OBJECT_LIMIT_PROCESS_MEMORY | win32job.JOB_OBJECT_LIMIT_PROCESS_TIME
+    basic["LimitFlags"] |= (
+        win32job.JOB_OBJECT_LIMIT_PROCESS_MEMORY
+        | win32job.JOB_OBJECT_LIMIT_PROCESS_TIME
+        | win32job.JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION  # a crash waits for nobody to close its window
+    )
     win32job.SetInformationJobObject(job, win32job.JobObjectExtendedLimitInformation, limits)
     with contextlib.suppress(pywintypes.error):  # a host may have put this process into a job that allows no other
         win32job.AssignProcessToJobObject(job, win32api.GetCurrentProcess())

@@ -42,8 +42,13 @@ def _render(records: Records, key: str, render_command: Sequence[str]) -> None:
     exit_code = _run(records, key, render_command)
     if exit_code == 0 and records.video_file(key).exists():
         return
-    if exit_code >= 0 or attempt >= ATTEMPTS:
+    if not _was_killed(exit_code) or attempt >= ATTEMPTS:
         write_atomically(records.failure_file(key), _reason(records, key, exit_code))
+
+
+def _was_killed(exit_code: int) -> bool:
+    """Tell a crash, a log-off or a kill from a refusal: a signal, on Windows one of the system's status codes."""
+    return exit_code < 0 or exit_code >= 1 << 30
 
 
 def _run(records: Records, key: str, render_command: Sequence[str]) -> int:
@@ -60,7 +65,8 @@ def _run(records: Records, key: str, render_command: Sequence[str]) -> int:
 
 
 def _end_with_the_server() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # sys.stdin has a lock, for which Python waits as it ends
+        pass
     with _starting:
         for renderer in _renderers:
             renderer.kill()
