@@ -1,6 +1,7 @@
 """The file's way home: what a file server may do to it, and what this machine's disk may."""
 
 import errno
+import itertools
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from studios import Clock, Inspections, a_job, a_request
 from upstream import LINK, Answer, Upstream, clip, delivers, fails, says
-from veo_mcp import artifacts, fetching
+from veo_mcp import artifacts, fetching, held_files
 from veo_mcp.artifacts import ATTEMPTS, Artifacts, Fetched, sha256
 from veo_mcp.errors import ArtifactError, BadFile, DownloadFailed, LinkExpired, NotSaved
 from veo_mcp.fetching import Fetching
@@ -244,6 +245,23 @@ async def test_a_server_that_only_trickles_is_given_up_and_asked_for_the_rest(
     upstream.files = [answer]
     with pytest.raises(DownloadFailed, match=r"not done after 0\.05 s"):
         await download(home)
+
+
+async def test_a_half_done_file_that_a_scanner_reads_is_gone_on_with(
+    home: Artifacts, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, openings = Path.open, itertools.count()
+
+    def held_at_first(path: Path, mode: str) -> object:
+        if mode == "r+b" and next(openings) < 2:
+            raise PermissionError(13, "The process cannot access the file because it is being used")
+        return opened(path, mode)
+
+    monkeypatch.setattr(held_files, "PATIENCE_SECONDS", 60)
+    monkeypatch.setattr(Path, "open", held_at_first)
+    upstream.files = [Shelf(cut=HALF), Shelf()]
+    assert await download(home) == CONTENT
+    assert upstream.downloads[1].headers["range"] == f"bytes={HALF}-"
 
 
 @pytest.mark.parametrize("length", ["9" * 5000, "-1", "1e3"])

@@ -198,7 +198,9 @@ def _length(text: str | None) -> int | None:
 
 
 async def _receive(response: httpx2.Response, part: Path, start: int, total: int | None) -> None:
-    async with await anyio.open_file(part, "r+b" if start else "wb") as file:
+    mode = "r+b" if start else "wb"
+    opened = await anyio.to_thread.run_sync(lambda: held_files.patiently(lambda: part.open(mode)))
+    async with anyio.wrap_file(opened) as file:
         await file.seek(start)
         await file.truncate()
         size = start
@@ -232,7 +234,7 @@ def _take_in(part: Path, final: Path) -> Fetched:
         raise DownloadFailed("The half-done file has gone.")
     digest = sha256(part)
     # On Windows a scanner that goes on reading lets nobody write: the video counts more than its way to the disk.
-    with suppress(PermissionError), held_files.change(part) as file:
+    with suppress(PermissionError), held_files.patiently(lambda: part.open("r+b")) as file:
         os.fsync(file.fileno())
     for path in (final, *_numbered(final)):
         if _claim_name(part, path, digest):
@@ -314,7 +316,7 @@ def _named(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
 
 def sha256(path: Path) -> str:
     """Return the file's digest in hexadecimal."""
-    with held_files.read(path) as file:
+    with held_files.patiently(lambda: path.open("rb")) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -7,7 +7,6 @@ and search indexers open every new file, for a fraction of a second.
 import os
 import time
 from collections.abc import Callable
-from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,27 +16,18 @@ PATIENCE_SECONDS = 2.0 if os.name == "nt" else 0.0
 PAUSE_SECONDS = 0.05
 
 
-def read(path: Path) -> BufferedReader:
-    """Open the file for reading. Raises OSError."""
-    return _patiently(lambda: path.open("rb"))
-
-
-def change(path: Path) -> BufferedRandom:
-    """Open the file for reading and writing. Raises OSError."""
-    return _patiently(lambda: path.open("r+b"))
-
-
 def replace(source: Path, target: Path) -> None:
     """Rename `source` to `target`, over whatever is there. Raises OSError."""
-    _patiently(lambda: source.replace(target))
+    patiently(lambda: source.replace(target))
 
 
 def unlink(path: Path) -> None:
     """Delete the file if it is there. Raises OSError."""
-    _patiently(lambda: path.unlink(missing_ok=True))
+    patiently(lambda: path.unlink(missing_ok=True))
 
 
-def _patiently(work: Callable[[], T]) -> T:
+def patiently(work: Callable[[], T]) -> T:
+    """Do the work, again for a while as long as somebody holds the file that it opens, replaces or deletes."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
