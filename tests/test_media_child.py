@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -107,7 +108,8 @@ async def test_an_inspection_that_takes_too_long_leaves_no_process(
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
+@SHELL
+@LIMITED
 @pytest.mark.parametrize("megabytes", [90, 180, 240, 280, 320, 360, 420])
 async def test_a_child_that_is_short_of_memory_never_calls_a_whole_video_damaged(
     megabytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
