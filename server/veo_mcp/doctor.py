@@ -64,7 +64,9 @@ def _versions() -> Iterator[Finding]:
 
 def _command() -> Finding:
     """Name the file that clients start: apps with a window of their own do not search the shell's PATH."""
-    path = shutil.which(Path(sys.argv[0]).absolute())
+    started = Path(sys.argv[0]).absolute()
+    # Windows leaves the ending away, and Python 3.11 does not look for it.
+    path = shutil.which(started) or shutil.which(started.with_name(f"{started.name}.exe"))
     if path is None or Path(path).stem != "veo-mcp":
         return Finding(ok=None, what="command", said=f"started as {sys.executable} -m veo_mcp")
     return Finding(ok=True, what="command", said=f'{path}: the "command" for the configuration of a desktop app')
