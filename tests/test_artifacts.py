@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx2
@@ -252,10 +253,10 @@ async def test_a_half_done_file_that_a_scanner_reads_is_gone_on_with(
 ) -> None:
     opened, openings = Path.open, itertools.count()
 
-    def held_at_first(path: Path, mode: str) -> object:
+    def held_at_first(path: Path, mode: str = "r", **options: Any) -> object:
         if mode == "r+b" and next(openings) < 2:
             raise PermissionError(13, "The process cannot access the file because it is being used")
-        return opened(path, mode)
+        return opened(path, mode, **options)
 
     monkeypatch.setattr(held_files, "PATIENCE_SECONDS", 60)
     monkeypatch.setattr(Path, "open", held_at_first)
