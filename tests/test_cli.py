@@ -94,7 +94,7 @@ def test_every_option_reaches_the_service(shell: Shell) -> None:
         ("[sandbox:bad-key] x", 1, "AIMLAPI_API_KEY"),
         ("[sandbox:content-policy] x", 1, "content policy"),
         ("[sandbox:server-error] x", 1, "Outcome unknown"),
-        ("[sandbox:truncated-file] x", 1, "does not pass for a whole video"),
+        ("[sandbox:truncated-file] x", 1, "is not a whole video"),
         ("   ", 1, "prompt must not be empty"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -31,6 +32,41 @@ async def test_a_sound_installation_has_no_problems_and_is_left_as_it_was(tmp_pa
     assert await problems(tmp_path) == {}
     assert await problems(tmp_path, AIMLAPI_API_KEY="") == {}
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_folder_of_previews_that_cannot_be_written_is_found(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "previews").write_text("a file in the way")
+    assert "cannot be written" in (await problems(tmp_path))["previews"]
+
+
+async def test_without_a_temporary_folder_the_media_path_is_not_called_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nothing"))
+    said = (await problems(tmp_path))["media"]
+    assert "set TMPDIR" in said
+    assert "Reinstall" not in said
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such permissions")
+async def test_a_home_that_others_may_write_is_found(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home").chmod(0o777)
+    assert "chmod go-w" in (await problems(tmp_path))["private"]
+    (tmp_path / "home").chmod(0o1777)  # as /tmp: nobody replaces what is another's
+    assert "private" not in await problems(tmp_path)
+
+
+async def test_the_doctor_migrates_no_database(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    path = tmp_path / "home" / "jobs.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((Path(__file__).parent / "ledgers" / "schema-2.sql").read_text())
+    assert (await marks(tmp_path))["ledger"] is True
+    with closing(sqlite3.connect(path)) as connection:
+        assert [row[1] for row in connection.execute("PRAGMA table_info(schema_version)")] == ["version"]
+    assert list(path.parent.glob("*.schema-*")) == []
 
 
 async def marks(folder: Path, **changes: str) -> dict[str, bool | None]:

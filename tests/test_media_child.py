@@ -36,8 +36,8 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None
 
 
 UNCHECKED = (
-    "Picture and sound could not be checked here: {}; `veo-mcp doctor` says what is wrong. By its header the file is"
-    " complete; length and size are what the header says."
+    "Picture and sound were not checked: {}; `veo-mcp doctor` says what is wrong. The file's header shows nothing"
+    " missing; length and size are what it says."
 )
 BY_HEADER = Facts(
     duration_seconds=2.0,
@@ -108,20 +108,26 @@ async def test_an_inspection_that_takes_too_long_leaves_no_process(
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
+SHORTAGES = [90, 180, 240, 268, 285, 296, 320, 420]
+"""In megabytes, from too little for Python to enough; where decoding starts and fails depends on versions."""
+
+
 @SHELL
 @LIMITED
-@pytest.mark.parametrize("megabytes", [90, 180, 240, 280, 320, 360, 420])
+@pytest.mark.parametrize(
+    "megabytes", [*SHORTAGES, *(pytest.param(each, marks=pytest.mark.slow) for each in range(222, 350, 4))]
+)
 async def test_a_child_that_is_short_of_memory_never_calls_a_whole_video_damaged(
     megabytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "video.mp4"
-    path.write_bytes(video(size=(1920, 1080), frames=24))
+    path.write_bytes(video(size=(1920, 1080), frames=48))
     python = shlex.quote(sys.executable)
     stand_in(monkeypatch, tmp_path, f'ulimit -v {megabytes << 10}; exec {python} "$@"')
     inspection = await inspect(path, into=tmp_path / "pictures")
     assert inspection.damage is None
     assert inspection.facts is not None
-    assert inspection.facts.decoded_frames == 24 or "could not be checked here" in inspection.unchecked[0]
+    assert inspection.facts.decoded_frames == 48 or "were not checked" in inspection.unchecked[0]
 
 
 @pytest.mark.parametrize("module", ["av", "numpy", "PIL"])

@@ -83,6 +83,11 @@ def test_values_that_this_version_does_not_know_are_not_judged() -> None:
     assert differences(AS_ORDERED, newer) == []
 
 
+def test_a_header_that_names_no_size_and_no_length_differs_in_neither() -> None:
+    unknown = AS_ORDERED.model_copy(update={"duration_seconds": 0.0, "width": 0, "height": 0, "fps": 0.0})
+    assert differences(unknown, AS_SAID) == []
+
+
 @pytest.mark.parametrize("ordered", [AS_SAID, None])
 def test_a_black_picture_and_one_that_stands_still_are_told(ordered: VideoRequest | None) -> None:
     black = AS_ORDERED.model_copy(update={"dark_share": 1.0, "frozen_share": 1.0})

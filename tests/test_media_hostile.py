@@ -79,6 +79,14 @@ REFUSED = {
     ),
     "no time": (lambda: edit(video(), b"mdhd", overwrite(16, bytes(4))), "the file declares a duration of zero"),
     "no time scale": (lambda: edit(video(), b"mdhd", overwrite(12, bytes(4))), "the file declares a duration of zero"),
+    "an hour for two seconds": (
+        lambda: edit(video(sound=None), b"mdhd", overwrite(12, struct.pack(">II", 1, 3600))),
+        "the file is damaged: its index declares 48 frames in 3600 s",
+    ),
+    "a picture that cannot be": (
+        lambda: resized(video(), 33088, 180),
+        "the file is damaged: its index declares a picture of 33088x180",
+    ),
     "index without media": (lambda: video()[:2403], "the file is cut short: it has no media data (mdat)"),
     "boxes in boxes": (lambda: nested(5000), "the file holds no video track"),
 }
@@ -88,9 +96,9 @@ BEYOND_LIMITS = {
         lambda: edit(video(sound=None), b"stsz", overwrite(4, struct.pack(">II", 1, 3000))),
         "the file declares 3000 frames, at most 2400 are inspected",
     ),
-    "an hour": (
-        lambda: edit(video(sound=None), b"mdhd", overwrite(12, struct.pack(">II", 1, 3600))),
-        "the file declares 3600 s, at most 60 s are inspected",
+    "more than a minute": (
+        lambda: edit(video(sound=None), b"mdhd", overwrite(12, struct.pack(">II", 1, 61))),
+        "the file declares 61 s, at most 60 s are inspected",
     ),
     "another codec": (
         lambda: edit(video(), b"stsd", lambda part: part.replace(b"avc1", b"SVQ3")),
@@ -126,7 +134,7 @@ async def test_a_file_beyond_the_limits_never_reaches_a_decoder_and_is_not_calle
     inspection = await inspect(path, into=tmp_path / "pictures")
     assert inspection.facts is not None
     assert inspection.facts.decoded_frames is None
-    assert inspection.unchecked[0].startswith(f"Picture and sound could not be checked here: {sentence}. ")
+    assert inspection.unchecked[0].startswith(f"Picture and sound were not checked: {sentence}. ")
     assert not (tmp_path / "pictures").exists()
 
 

@@ -116,6 +116,10 @@ async def test_a_folder_that_cannot_be_written_costs_the_pictures_not_the_verdic
     assert inspection.damage is None
     assert inspection.facts is not None
     assert (inspection.sheet, inspection.preview) == (None, None)
+    assert [sentence.split(" (")[0] for sentence in inspection.unchecked] == [
+        "No contact sheet could be made",
+        "No preview could be made",
+    ]
 
 
 async def test_a_path_that_is_not_there_is_an_error_of_the_caller(tmp_path: Path) -> None:

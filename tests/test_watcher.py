@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -298,7 +299,7 @@ async def test_an_inspection_that_cannot_run_costs_the_facts_and_not_the_paid_vi
     assert job.file.path.read_bytes() == clip()
     assert (job.file.width, job.file.height, job.file.duration_seconds) == (160, 90, 1.0)
     assert (job.file.has_audio, job.file.loudness_lufs) == (True, None)
-    assert "Picture and sound could not be checked here" in job.warnings[-1]
+    assert "Picture and sound were not checked" in job.warnings[-1]
     assert len(downloads(place)) == 1
 
 
@@ -313,6 +314,24 @@ async def test_a_file_that_an_earlier_version_called_damaged_is_taken_once_it_de
         assert whole.file is not None
         assert list(place.settings().output_dir.iterdir()) == [whole.file.path]
     assert len(downloads(place)) == 1
+
+
+async def test_a_damaged_file_that_cannot_be_opened_keeps_nobody_from_downloading(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspect = fetching.media.inspect
+
+    async def refused(path: Path, **options: Any) -> Any:
+        if path.name.endswith(".damaged.mp4"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return await inspect(path, **options)
+
+    place.upstream.files = [delivers(clip()[:5000]), delivers(clip())]
+    async with place.open() as studio:
+        job = await ended(studio)
+        monkeypatch.setattr(fetching.media, "inspect", refused)
+        assert (await studio.wait(await studio.look_up(job.handle), 10)).state is State.COMPLETED
+    assert len(downloads(place)) == 2
 
 
 def downloads(place: Place) -> list[str]:

@@ -141,18 +141,18 @@ async def show(settings: Settings, generation_id: str, pictures: Pictures) -> st
         if pictures.gif is not None:
             _writable(pictures.gif)
             await media.gif(path, pictures.gif)
-        return "\n".join([*_told(result.video, result), *_seen(inspection)])
+        return "\n".join([*_told(result.video, result, inspection), *_seen(inspection)])
 
 
-def _told(video: VideoFile, result: VideoResult) -> list[str]:
-    """What the ledger holds."""
+def _told(video: VideoFile, result: VideoResult, inspection: media.Inspection) -> list[str]:
+    """What the ledger holds, without what `_seen` says as well."""
     return [
         video.path,
         wording.facts(video),
         f"sha256: {video.sha256}",
         f"prompt: {result.prompt or 'not known'}",
         f"cost: {wording.cost(result)}",
-        *(f"note: {warning}" for warning in result.warnings),
+        *(f"note: {warning}" for warning in result.warnings if warning not in inspection.unchecked),
     ]
 
 
@@ -178,7 +178,7 @@ def _seen(inspection: media.Inspection) -> list[str]:
 
 def _copy(made: Path | None, target: Path, inspection: media.Inspection) -> None:
     if made is None:
-        why = " ".join(inspection.unchecked) or f"{inspection.damage or 'the disk may be full'}."
+        why = " ".join(inspection.unchecked) or f"The reason: {inspection.damage}."
         raise InvalidRequest(f"{target} was not written: no picture can be made of this video. {why}")
     _writable(target)
     shutil.copyfile(made, target)

@@ -1,9 +1,11 @@
 """Looks for what is wrong and says how to mend it. No network unless asked; what was not tried is not called ok."""
 
+import json
 import os
 import platform
 import shlex
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -45,6 +47,7 @@ async def examine(environ: Mapping[str, str], *, online: bool = False) -> list[F
         return [*findings, Finding(ok=False, what="settings", said=str(error))]
     findings += [_key(settings, environ), _address(settings)]
     findings += [_folder("home", settings.home, "VEO_MCP_HOME")]
+    findings += [_folder("previews", settings.home / "previews", "VEO_MCP_HOME")]
     findings += [_folder("videos", settings.output_dir, "VEO_MCP_OUTPUT_DIR")]
     findings += [_sqlite(settings), await _ledger(settings), *_open_to_others(settings)]
     return [*findings, *(await _service(settings) if online else [])]
@@ -68,7 +71,8 @@ def _command() -> Finding:
     # Windows leaves the ending away, and Python 3.11 does not look for it.
     path = shutil.which(started) or shutil.which(started.with_name(f"{started.name}.exe"))
     if path is None or Path(path).stem != "veo-mcp":
-        return Finding(ok=None, what="command", said=f"started as {sys.executable} -m veo_mcp")
+        said = f'in a configuration: "command": {json.dumps(sys.executable)}, "args": ["-m", "veo_mcp", "serve"]'
+        return Finding(ok=None, what="command", said=said)
     return Finding(ok=True, what="command", said=f'{path}: the "command" for the configuration of a desktop app')
 
 
@@ -81,7 +85,10 @@ async def _media() -> Finding:
         with tempfile.TemporaryDirectory() as folder:
             made = await media.prove(Path(folder))
             pictures = [each.name for each in (made.sheet, made.preview) if each and each.stat().st_size]
-    except (BadFile, OSError) as error:
+    except OSError as error:
+        said = f"not tried: the temporary folder cannot be used ({error}); mend it or set TMPDIR to another"
+        return Finding(ok=False, what="media", said=said)
+    except BadFile as error:
         return Finding(ok=False, what="media", said=f"no test clip could be made and looked into: {error}. {cure}")
     if made.damage or made.unchecked or made.facts is None or len(pictures) != 2:
         wrong = made.damage or " ".join(made.unchecked) or "pictures are missing"
@@ -134,7 +141,7 @@ async def _ledger(settings: Settings) -> Finding:
     shown = "VEO_MCP_DATABASE_URL" if settings.database_url else str(address)
     if isinstance(address, Path) and not os.path.exists(address):  # noqa: ASYNC240, PTH110
         return Finding(ok=None, what="ledger", said=f"{shown} (made at first use)")
-    store = Store(Database(address))
+    store = Store(Database(address, migrates=False))
     try:
         jobs = await store.page([], limit=1)
         return Finding(ok=True, what="ledger", said=f"{shown}, {'with' if jobs else 'without'} jobs")
@@ -156,8 +163,13 @@ def _sqlite(settings: Settings) -> Finding:
 
 
 def _open_to_others(settings: Settings) -> Iterator[Finding]:
-    """Find a database that others may read; opening it has taken that from them where this user may."""
+    """Find a database that others may read or replace; opening it has made it private where this user may."""
     path = database_address(settings)
+    with suppress(OSError):
+        mode = settings.home.stat().st_mode
+        if os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
+            said = f"others may replace the files in {settings.home}: chmod go-w {shlex.quote(str(settings.home))}"
+            yield Finding(ok=False, what="private", said=said)
     with suppress(OSError):
         if isinstance(path, Path) and private.is_open(path):
             said = f"others may read the prompts in {path}: its owner runs chmod 600 {shlex.quote(str(path))}"

@@ -72,7 +72,10 @@ class Fetching:
         kept = self._artifacts.damaged(name)
         if not await self.is_there(kept):
             return None
-        inspection = await self.look(job, kept)
+        try:
+            inspection = await self.look(job, kept)
+        except OSError:
+            return None
         facts = inspection.facts
         if facts is None or facts.decoded_frames is None or inspection.damage:
             return None
@@ -81,9 +84,9 @@ class Fetching:
         return job
 
     async def _keep(self, job: Job, part: Path, facts: media.Facts, unchecked: Sequence[str]) -> Job:
+        warnings = (*media.differences(facts, job.request), *unchecked)
         fetched = await self._artifacts.keep(part, job.file_name())
         logger.info("%s: saved, %d bytes", job.id, fetched.size_bytes)  # the name holds words of the prompt
-        warnings = (*media.differences(facts, job.request), *unchecked)
         return job.ready(_artifact(fetched, facts), warnings=warnings, at=self._clock())
 
     async def picture(self, job: Job, name: str) -> Path | None:
@@ -121,7 +124,7 @@ class Fetching:
 
     async def _damaged(self, job: Job, part: Path, damage: str) -> Job:
         kept = await self._artifacts.keep_damaged(part, job.file_name())
-        message = f"What upstream delivered does not pass for a whole video: {damage}. It is kept as {kept}. {PAID}"
+        message = f"What upstream delivered is not a whole video: {damage}. It is kept as {kept}. {PAID}"
         return job.failed(
             Failure(name="damaged_file", message=message, charged="yes", recoverable=True), at=self._clock()
         )

@@ -44,7 +44,8 @@ async def prune(settings: Settings, *, before: datetime, dry_run: bool = False) 
     """
     address = database_address(settings)
     # Opening a SQLite file that is not there would make one.
-    store = Store(Database(address)) if isinstance(address, str) or await anyio.Path(address).exists() else None
+    database = Database(address, migrates=not dry_run)
+    store = Store(database) if isinstance(address, str) or await anyio.Path(address).exists() else None
     try:
         rows = await _forget(store, before, dry_run=dry_run) if store else 0
         previews = await _old_previews(store, settings.home / "previews", before)

@@ -48,12 +48,10 @@ def facts(video: VideoFile) -> str:
 
 def caption(video: VideoFile, *, has_picture: bool = True) -> str:
     """Say in two lines what is in the video and what is on the contact sheet."""
-    shown = (
-        "Nine frames in order, with their times, of"
-        if has_picture
-        else "No picture could be made here (`veo-mcp doctor` says why) of"
-    )
-    return f"As measured: {facts(video)}.\n{shown} {video.path}"
+    shown = f"Nine frames in order, with their times, of {video.path}"
+    if not has_picture:
+        shown = f"No picture of {video.path} could be made; `veo-mcp doctor` says why."
+    return f"In the file: {facts(video)}.\n{shown}"
 
 
 def cost(result: VideoResult) -> str:

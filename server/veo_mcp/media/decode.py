@@ -161,7 +161,7 @@ def _frames(container: InputContainer, decoded: Decoded) -> Iterator[VideoFrame 
             frames = packet.decode()
         except _CANNOT as error:
             raise NotDecoded(f"the decoder cannot do what this file needs ({_words(error)})") from error
-        except (av.error.FFmpegError, ValueError):
+        except av.error.FFmpegError:
             decoded.errors += 1
             continue
         for frame in frames:

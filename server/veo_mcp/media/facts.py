@@ -60,7 +60,7 @@ class Inspection(BaseModel, frozen=True):
 
 def by_header(header: Header, reason: str) -> Inspection:
     """Return what the header alone tells of a file that could not be decoded here for `reason`."""
-    width, height = header.video.sizes[-1] if header.video.sizes else (0, 0)
+    width, height = max(header.video.sizes, default=(0, 0))
     facts = Facts(
         duration_seconds=round(header.seconds, 3),
         width=width,
@@ -76,8 +76,8 @@ def by_header(header: Header, reason: str) -> Inspection:
     if header.cut:
         return Inspection(facts=facts, damage=header.cut)
     unchecked = (
-        f"Picture and sound could not be checked here: {reason}. By its header the file is complete; length and size"
-        " are what the header says."
+        f"Picture and sound were not checked: {reason}. The file's header shows nothing missing; length and size are"
+        " what it says."
     )
     return Inspection(facts=facts, unchecked=(unchecked,))
 
@@ -98,7 +98,7 @@ def _not_as_ordered(facts: Facts, ordered: VideoRequest) -> list[str]:
     resolution, aspect_ratio = ordered.resolution or "1080p", ordered.aspect_ratio or "16:9"
     sound = sound_in_words(facts.loudness_lufs, has_audio=facts.has_audio)
     found: list[str] = []
-    # The header of a file in fragments declares no length.
+    # A header may leave length and size out; then they are 0.
     if facts.duration_seconds and abs(facts.duration_seconds - ordered.seconds) > _DURATION_TOLERANCE_SECONDS:
         found.append(f"{_wish(ordered.duration)} {ordered.seconds} s, got {facts.duration_seconds:.2f} s.")
     if not _is_resolution(facts, resolution):
@@ -127,12 +127,12 @@ def sound_in_words(loudness_lufs: float | None, *, has_audio: bool) -> str:
 
 def _is_resolution(facts: Facts, resolution: str) -> bool:
     wanted = _SHORT_SIDES.get(resolution)
-    return wanted is None or min(facts.width, facts.height) == wanted
+    return wanted is None or min(facts.width, facts.height) in (0, wanted)
 
 
 def _is_aspect(facts: Facts, aspect_ratio: str) -> bool:
     across, _, down = aspect_ratio.partition(":")
-    if not (across.isdecimal() and down.isdecimal() and int(across) and int(down)):
+    if not facts.height or not (across.isdecimal() and down.isdecimal() and int(across) and int(down)):
         return True
     wanted = int(across) / int(down)
     return abs(facts.width / facts.height - wanted) <= wanted * _ASPECT_TOLERANCE

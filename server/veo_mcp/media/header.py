@@ -14,6 +14,9 @@ from veo_mcp.media.tracks import Track, read_fragment, read_track
 _MOST_INDEX_BYTES = 16 << 20
 _MOST_TRACKS = 16
 _ROUNDING_SECONDS = 0.5
+# What no video has: beyond these the index itself is wrong.
+_LEAST_FPS = 0.5
+_LARGEST_SIDE = 16_384
 _MOST_SOUND_SAMPLES = MAX_SECONDS * 48_000
 _VIDEO_CODECS = {"avc1", "avc3", "hev1", "hvc1", "av01", "vp09"}
 _AUDIO_CODECS = {"mp4a", "Opus", "fLaC", "alac", "ac-3", "ec-3", ".mp3"}
@@ -128,6 +131,11 @@ def _video_of(tracks: list[Track], *, fragmented: bool) -> Track:
         raise Damaged("the file holds sound but no picture" if has_sound else "the file holds no video track")
     if video.seconds <= 0 and not fragmented:
         raise Damaged("the file declares a duration of zero")
+    if video.seconds and video.samples / video.seconds < _LEAST_FPS and not fragmented:
+        raise Damaged(f"the file is damaged: its index declares {video.samples} frames in {video.seconds:.0f} s")
+    for width, height in video.sizes:
+        if max(width, height) > _LARGEST_SIDE:
+            raise Damaged(f"the file is damaged: its index declares a picture of {width}x{height}")
     return video
 
 

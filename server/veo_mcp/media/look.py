@@ -1,6 +1,5 @@
 """What the child does: header, decode pass, pictures, verdict."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +15,9 @@ from veo_mcp.media.preview import Preview
 from veo_mcp.media.sheet import Sheet
 from veo_mcp.media.stillness import Stillness
 
-logger = logging.getLogger(__name__)
 _GIF_FPS = 5
+_ROOM_BYTES = 512 << 20
+"""More than any video within the limits needs for decoding. Python maps it and writes nothing there."""
 
 
 def look(path: Path, into: Path | None) -> Inspection:
@@ -39,11 +39,14 @@ def _judged(path: Path, work: Callable[[Header], Inspection]) -> Inspection:
     if header.limit:
         return by_header(header, header.limit)
     try:
-        return work(header)
+        inspection = work(header)
     except Damaged as damage:
-        return Inspection(damage=str(damage))
+        inspection = Inspection(damage=str(damage))
     except NotDecoded as reason:
         return by_header(header, str(reason))
+    if inspection.damage and not header.cut:
+        bytearray(_ROOM_BYTES)  # MemoryError: libavcodec's H.264 decoder takes a failed allocation for damaged data
+    return inspection
 
 
 def _animate(path: Path, header: Header, out: Path) -> Inspection:
@@ -96,22 +99,24 @@ def _is_wanted(picture: Path | None, video: Path) -> bool:
     """Say whether the picture is still to be made: it is not there, or older than the video."""
     if picture is None:
         return False
-    return not picture.is_file() or picture.stat().st_mtime_ns <= video.stat().st_mtime_ns
+    try:
+        return picture.stat().st_mtime_ns <= video.stat().st_mtime_ns
+    except OSError:
+        return True
 
 
 def _finish(target: Path | None, shown: _Shown, encode: Callable[[], bytes | None]) -> Path | None:
-    """Write the picture and return its path; a full disk costs the picture, not the verdict on the video."""
+    """Write the picture and return its path; a folder that cannot be written costs the picture and nothing else."""
     if target is None or not shown.wanted:
         return target
-    data = shown.effort.run(encode)
-    if data is None:
-        return None
-    try:
-        write_whole(data, target)
-    except OSError as error:
-        logger.warning("%s could not be written: %s", target.name, error)
-        return None
-    return target
+
+    def write() -> Path | None:
+        data = encode()
+        if data is not None:
+            write_whole(data, target)
+        return target if data is not None else None
+
+    return shown.effort.run(write)
 
 
 def _facts(header: Header, decoded: Decoded, stillness: Stillness | None) -> Facts:

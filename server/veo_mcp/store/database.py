@@ -33,11 +33,13 @@ POSTGRES_LOCK = 7_366_104  # any constant of our own: replicas write one at a ti
 class Database:
     """Runs statements in one worker thread; opens at first use and again after a fault.
 
-    In the SQL, `NOW` stands for the database's clock in seconds since 1970 and `:name` for a parameter.
+    In the SQL, `NOW` stands for the database's clock in seconds since 1970 and `:name` for a parameter. Without
+    `migrates` an older schema stays as it is: for whoever only looks.
     """
 
-    def __init__(self, address: Path | str) -> None:
+    def __init__(self, address: Path | str, *, migrates: bool = True) -> None:
         self.address = address
+        self._migrates = migrates
         self.is_postgres = isinstance(address, str)
         self._connection: Any = None
         self._file: tuple[int, int] | None = None
@@ -150,7 +152,7 @@ class Database:
         """
         version = migration.found_version(execute)
         migration.require_readable(version, len(MIGRATIONS), place=self._place)
-        if version.step >= len(MIGRATIONS):
+        if version.step >= len(MIGRATIONS) or (version.step > 0 and not self._migrates):
             return
         if version.step and not self.is_postgres:
             copy = sqlite_file.copy_aside(Path(self.address), version.step)
