@@ -16,6 +16,7 @@ import uvicorn
 from mcp import Client
 from mcp.types import CallToolResult, TextContent
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from upstream import Upstream, clip
 from veo_mcp import media
@@ -168,10 +169,11 @@ def a_sandbox(folder: Path, *, seconds: float = 0.1) -> Starlette:
 
 
 @contextmanager
-def serving(app: Starlette) -> Generator[str]:
+def serving(app: ASGIApp) -> Generator[str]:
     """Serve on a free port; give the address."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     socket = server.config.bind_socket()
+    socket.listen()  # who connects before the thread has come so far waits, and is not turned away
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
     thread.start()
     try:

@@ -2,18 +2,16 @@
 
 import os
 import sys
-import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx2
-import uvicorn
-from starlette.types import ASGIApp
 
+from studios import serving
 from veo_mcp.sandbox.app import build_app
 
 KEY = {"Authorization": "Bearer any-key"}
@@ -109,19 +107,6 @@ async def playing(
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://sandbox.invalid", headers=KEY) as client:
             yield Playground(folder, clock, client)
-
-
-@contextmanager
-def serving(app: ASGIApp) -> Generator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    socket = server.config.bind_socket()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=20)
 
 
 def is_alive(pid: int) -> bool:
