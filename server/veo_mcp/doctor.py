@@ -5,7 +5,6 @@ import os
 import platform
 import shlex
 import shutil
-import stat
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -20,7 +19,7 @@ from veo_mcp.client import VeoClient
 from veo_mcp.errors import BadFile, SettingsError, UpstreamError, VeoError, as_said, quoted
 from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings, is_set
 from veo_mcp.store import Database, Store, sqlite_version
-from veo_mcp.wiring import database_address, open_api
+from veo_mcp.wiring import database_address, open_api, previews_folder
 
 _PACKAGES = ("mcp", "httpx2", "pydantic", "av", "numpy", "pillow")
 _MARKS = {True: "ok     ", False: "PROBLEM", None: "untried"}
@@ -47,7 +46,7 @@ async def examine(environ: Mapping[str, str], *, online: bool = False) -> list[F
         return [*findings, Finding(ok=False, what="settings", said=str(error))]
     findings += [_key(settings, environ), _address(settings)]
     findings += [_folder("home", settings.home, "VEO_MCP_HOME")]
-    findings += [_folder("previews", settings.home / "previews", "VEO_MCP_HOME")]
+    findings += [_folder("previews", previews_folder(settings), "VEO_MCP_HOME")]
     findings += [_folder("videos", settings.output_dir, "VEO_MCP_OUTPUT_DIR")]
     findings += [_sqlite(settings), await _ledger(settings), *_open_to_others(settings)]
     return [*findings, *(await _service(settings) if online else [])]
@@ -166,8 +165,7 @@ def _open_to_others(settings: Settings) -> Iterator[Finding]:
     """Find a database that others may read or replace; opening it has made it private where this user may."""
     path = database_address(settings)
     with suppress(OSError):
-        mode = settings.home.stat().st_mode
-        if os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
+        if private.lets_others_replace(settings.home):
             said = f"others may replace the files in {settings.home}: chmod go-w {shlex.quote(str(settings.home))}"
             yield Finding(ok=False, what="private", said=said)
     with suppress(OSError):

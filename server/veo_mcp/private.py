@@ -48,3 +48,9 @@ def tighten(path: Path) -> None:
 def is_open(path: Path) -> bool:
     """Say whether others may do anything with it."""
     return os.name == "posix" and bool(path.stat().st_mode & OTHERS)
+
+
+def lets_others_replace(folder: Path) -> bool:
+    """Say whether others may replace files in the folder; in a sticky one, such as /tmp, each only their own."""
+    mode = folder.stat().st_mode
+    return os.name == "posix" and bool(mode & (stat.S_IWGRP | stat.S_IWOTH)) and not mode & stat.S_ISVTX

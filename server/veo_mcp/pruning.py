@@ -18,7 +18,7 @@ from veo_mcp.artifacts import damaged_files, half_done_files
 from veo_mcp.jobs import Job, State, is_job_id
 from veo_mcp.settings import Settings
 from veo_mcp.store import Database, Store, copies_of
-from veo_mcp.wiring import database_address
+from veo_mcp.wiring import database_address, previews_folder
 
 BATCH = 200
 """Rows per transaction, so that servers never wait long for the database."""
@@ -48,7 +48,7 @@ async def prune(settings: Settings, *, before: datetime, dry_run: bool = False) 
     store = Store(database) if isinstance(address, str) or await anyio.Path(address).exists() else None
     try:
         rows = await _forget(store, before, dry_run=dry_run) if store else 0
-        previews = await _old_previews(store, settings.home / "previews", before)
+        previews = await _old_previews(store, previews_folder(settings), before)
     finally:
         if store:
             await store.close()

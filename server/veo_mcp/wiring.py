@@ -60,7 +60,7 @@ def _assemble(
     settings: Settings, http: httpx2.AsyncClient, store: Store, clock: Callable[[], datetime], pace: Pace
 ) -> Studio:
     owner, pulse, client = secrets.token_hex(8), Pulse(), _client(settings, http)
-    artifacts, previews = Artifacts(http, settings.output_dir), settings.home / "previews"
+    artifacts, previews = Artifacts(http, settings.output_dir), previews_folder(settings)
     fetching = Fetching(artifacts, previews, owner=owner, clock=clock, pause=pace.retry)
     payer = Payer(store, client, owner=owner, lease=pace.lease, clock=clock, pause=pace.retry)
     watcher = Watcher(
@@ -99,6 +99,11 @@ def _sandbox(settings: Settings) -> httpx2.AsyncBaseTransport:
     from veo_mcp.sandbox.app import build_app  # noqa: PLC0415  only who has no key needs it
 
     return httpx2.ASGITransport(build_app(sandbox_folder(settings), seconds=settings.sandbox_seconds))
+
+
+def previews_folder(settings: Settings) -> Path:
+    """Return the folder that holds a folder of pictures for each job."""
+    return settings.home / "previews"
 
 
 def sandbox_folder(settings: Settings) -> Path:

@@ -84,14 +84,15 @@ def _look(path: Path, header: Header, into: Path | None) -> Inspection:
         decoded = decode(file, [judging, drawing, moving])
     if decoded.frames == 0:
         return Inspection(damage=header.cut or UNREADABLE)
-    pictures = _finish(sheet_file, drawing, sheet.jpeg), _finish(preview_file, moving, preview.webp)
+    sheet_file = _finish(sheet_file, drawing, sheet.jpeg)
+    preview_file = _finish(preview_file, moving, preview.webp)
     failed = [shown.effort.sentence for shown in (judging, drawing, moving) if shown.effort.sentence]
     return Inspection(
         facts=_facts(header, decoded, None if judging.effort.sentence else stillness),
         damage=_damage(header, decoded),
         unchecked=(*decoded.unchecked, *failed),
-        sheet=pictures[0],
-        preview=pictures[1],
+        sheet=sheet_file,
+        preview=preview_file,
     )
 
 
@@ -112,9 +113,10 @@ def _finish(target: Path | None, shown: _Shown, encode: Callable[[], bytes | Non
 
     def write() -> Path | None:
         data = encode()
-        if data is not None:
-            write_whole(data, target)
-        return target if data is not None else None
+        if data is None:
+            return None
+        write_whole(data, target)
+        return target
 
     return shown.effort.run(write)
 
