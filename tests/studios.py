@@ -192,11 +192,11 @@ class Inspections:
         self._known: dict[str, media.Inspection] = {}
         self._inspect = media.inspect
 
-    async def __call__(self, path: Path, *, into: Path | None = None, seconds: float = 60) -> media.Inspection:
+    async def __call__(self, path: Path, *, into: Path | None = None) -> media.Inspection:
         digest = sha256(path)
         pictures = self._folder / digest
         if digest not in self._known:
-            self._known[digest] = await self._inspect(path, into=pictures, seconds=seconds)
+            self._known[digest] = await self._inspect(path, into=pictures)
         if into is not None and pictures.exists():
             shutil.copytree(pictures, into, dirs_exist_ok=True)
         return self._known[digest]

@@ -5,13 +5,15 @@ import os
 import shlex
 import subprocess
 import sys
+from itertools import accumulate
 from pathlib import Path
 
 import anyio
 import pytest
 
 from media_files import video
-from veo_mcp.media import Facts, Inspection, inspect
+from veo_mcp import capacity
+from veo_mcp.media import Facts, Inspection, inspect, inspection
 
 SHELL = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for Python is a shell script")
 LIMITED = pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
@@ -36,8 +38,8 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None
 
 
 UNCHECKED = (
-    "Picture and sound were not checked: {}; `veo-mcp doctor` says what is wrong. The file's header shows nothing"
-    " missing; length and size are what it says."
+    "Picture and sound were not checked: {}; it is looked into again when the video is viewed, and `veo-mcp doctor`"
+    " says what is wrong. The file's header shows nothing missing; length and size are what it says."
 )
 BY_HEADER = Facts(
     duration_seconds=2.0,
@@ -58,7 +60,7 @@ BY_HEADER = Facts(
     ("script", "reason"),
     [
         ("kill -SEGV $$", "the inspection was ended by signal 11"),
-        ("kill -XCPU $$", "the inspection was ended by signal 24"),
+        ("kill -XCPU $$", "the inspection took more than 60 s of processor time"),
         ("kill -KILL $$", "the inspection was ended by signal 9"),
         ("exit 1", "the inspection ended with code 1 (it said nothing)"),
         ("echo MemoryError >&2; exit 1", "the inspection ended with code 1 (MemoryError)"),
@@ -75,7 +77,8 @@ async def test_an_inspection_that_fails_is_never_damage_and_the_header_tells_wha
 ) -> None:
     stand_in(monkeypatch, tmp_path, script)
     seconds = 0.5 if "sleep" in script else 60
-    assert await inspect(path, seconds=seconds) == Inspection(facts=BY_HEADER, unchecked=(UNCHECKED.format(reason),))
+    found = await inspect(path, wall_seconds=seconds)
+    assert found == Inspection(facts=BY_HEADER, unchecked=(UNCHECKED.format(reason),))
 
 
 async def test_an_inspection_that_cannot_be_started_is_never_damage(
@@ -103,9 +106,62 @@ async def test_an_inspection_that_takes_too_long_leaves_no_process(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(monkeypatch, tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
-    await inspect(path, seconds=0.5)
+    await inspect(path, wall_seconds=0.5)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+@SHELL
+async def test_thirty_videos_that_finish_together_are_all_looked_into(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    stand_in(monkeypatch, tmp_path, f"echo begins >> {log}; sleep 0.2; echo ends >> {log}; echo '{{}}'")
+    found: list[Inspection] = []
+
+    async def look() -> None:
+        found.append(await inspect(path, wall_seconds=1.5))  # all thirty take longer, each by itself does not
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(30):
+            tasks.start_soon(look)
+    running = list(accumulate(1 if line == "begins" else -1 for line in log.read_text().split()))
+    assert max(running) <= capacity.of_process().decoders
+    assert found == [Inspection()] * 30
+
+
+@SHELL
+async def test_what_a_decoder_may_use_is_processor_time_and_more_of_it_is_no_damage(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "av.py").write_text("while True: pass")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(inspection, "CPU_SECONDS", 1.0)
+    reason = "the inspection took more than 1 s of processor time"
+    assert await inspect(path) == Inspection(facts=BY_HEADER, unchecked=(UNCHECKED.format(reason),))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts children in /proc")
+async def test_thirty_real_decoders_take_turns_and_every_picture_is_seen(tmp_path: Path) -> None:
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    running: list[int] = []
+    found: list[Inspection] = []
+
+    async def look(number: int) -> None:
+        path = tmp_path / f"{number}.mp4"
+        path.write_bytes(video(size=(1920, 1080), frames=48))
+        found.append(await inspect(path, into=tmp_path / str(number), wall_seconds=20))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(30):
+            tasks.start_soon(look, number)
+        while len(found) < 30:
+            running.append(len(children.read_text().split()))
+            await anyio.sleep(0.05)
+    assert max(running) <= len(os.sched_getaffinity(0))
+    assert [each.facts.decoded_frames for each in found if each.facts] == [48] * 30
+    assert all(each.sheet for each in found)
 
 
 SHORTAGES = [90, 180, 240, 268, 285, 296, 320, 420]
@@ -179,7 +235,7 @@ async def test_the_decoder_sees_no_key_and_not_the_protocol(
     try:
         os.dup2(read, 0)
         os.write(write, b"the client's next request")
-        assert await inspect(path, seconds=20) == Inspection()
+        assert await inspect(path, wall_seconds=20) == Inspection()
         assert os.read(0, 100) == b"the client's next request"
     finally:
         os.dup2(kept, 0)
@@ -206,8 +262,8 @@ async def test_the_decoder_is_confined(path: Path, tmp_path: Path, monkeypatch: 
         "atexit.register(lambda: limits.write_text(repr([r.getrlimit(x)[0] for x in (r.RLIMIT_AS, r.RLIMIT_CPU)])))\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    assert (await inspect(path, seconds=30)).damage is None
-    assert (tmp_path / "limits").read_text() == f"[{1536 << 20}, 30]"
+    assert (await inspect(path)).damage is None
+    assert (tmp_path / "limits").read_text() == f"[{1536 << 20}, 60]"
 
 
 @LIMITED

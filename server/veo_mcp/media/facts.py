@@ -8,6 +8,8 @@ from veo_mcp.api import VideoRequest
 from veo_mcp.media.header import Header
 
 SILENT_BELOW_LUFS = -60.0
+NOT_CHECKED = "Picture and sound were not checked"
+LOOKED_AGAIN = "it is looked into again when the video is viewed"
 _DURATION_TOLERANCE_SECONDS = 0.25
 _ASPECT_TOLERANCE = 0.02
 _MOST = 0.9
@@ -75,10 +77,7 @@ def by_header(header: Header, reason: str) -> Inspection:
     )
     if header.cut:
         return Inspection(facts=facts, damage=header.cut)
-    unchecked = (
-        f"Picture and sound were not checked: {reason}. The file's header shows nothing missing; length and size are"
-        " what it says."
-    )
+    unchecked = f"{NOT_CHECKED}: {reason}. The file's header shows nothing missing; length and size are what it says."
     return Inspection(facts=facts, unchecked=(unchecked,))
 
 

@@ -14,6 +14,12 @@ MAX_FILE_BYTES = 512 << 20
 CHILD_MEMORY_BYTES = 1_536 << 20
 CHILD_WRITE_BYTES = 64 << 20
 
+OUT_OF_CPU_TIME = frozenset({-24, 1816})
+"""How a process ends whose processor time is up: by SIGXCPU, and on Windows with ERROR_NOT_ENOUGH_QUOTA."""
+
+_LATER_SECONDS = 5
+"""How much later than SIGXCPU the system kills, so that the end of a process tells why."""
+
 
 def confine(cpu_seconds: float) -> None:
     """Cap this process's memory and CPU time, and where the system can, the size of the files that it writes."""
@@ -22,16 +28,17 @@ def confine(cpu_seconds: float) -> None:
         return
     import resource  # noqa: PLC0415 - missing on Windows
 
+    cpu = max(1, math.ceil(cpu_seconds))
     wanted = {
-        resource.RLIMIT_AS: CHILD_MEMORY_BYTES,
-        resource.RLIMIT_CPU: max(1, math.ceil(cpu_seconds)),
-        resource.RLIMIT_FSIZE: CHILD_WRITE_BYTES,
-        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_AS: (CHILD_MEMORY_BYTES, CHILD_MEMORY_BYTES),
+        resource.RLIMIT_CPU: (cpu, cpu + _LATER_SECONDS),
+        resource.RLIMIT_FSIZE: (CHILD_WRITE_BYTES, CHILD_WRITE_BYTES),
+        resource.RLIMIT_CORE: (0, 0),
     }
-    for limit, value in wanted.items():
+    for limit, values in wanted.items():
         # macOS refuses RLIMIT_AS, and a container may have set a lower ceiling already.
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(limit, (value, value))
+            resource.setrlimit(limit, values)
 
 
 def _confine_windows(cpu_seconds: float) -> None:
