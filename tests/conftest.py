@@ -1,4 +1,6 @@
 import secrets
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from urllib.parse import quote
@@ -52,3 +54,18 @@ async def open_store(address: Address) -> AsyncGenerator[Opener]:
 @pytest.fixture
 def store(open_store: Opener) -> Store:
     return open_store()
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Generator[Path]:
+    if sys.platform != "linux":
+        pytest.skip("mounts a disk as Linux does")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["/bin/mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this machine does not let tests mount a disk")
+    yield disk
+    subprocess.run(["/bin/umount", str(disk)], check=True)

@@ -4,9 +4,7 @@ import errno
 import itertools
 import os
 import re
-import subprocess
-import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -357,21 +355,6 @@ async def test_a_file_that_the_system_does_not_let_grow_is_named(home: Artifacts
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Generator[Path]:
-    if sys.platform != "linux":
-        pytest.skip("mounts a disk as Linux does")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["/bin/mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("this machine does not let tests mount a disk")
-    yield disk
-    subprocess.run(["/bin/umount", str(disk)], check=True)
-
-
 async def test_a_full_disk_is_named_and_what_to_do(upstream: Upstream, tiny_disk: Path) -> None:
     upstream.files = [Shelf()]
     async with httpx2.AsyncClient(transport=upstream.transport) as http:
@@ -438,11 +421,10 @@ async def test_a_fetch_that_fails_leaves_nothing_behind(
 
 async def test_a_video_that_cannot_be_saved_is_not_lost(fetch: Fetching, home: Artifacts) -> None:
     home.folder.write_text("in the way")
-    failed = await fetch.fetch(JOB)
-    assert failed.failure is not None
-    assert (failed.failure.name, failed.failure.charged, failed.can_be_fetched) == ("not_saved", "yes", True)
+    with pytest.raises(NotSaved, match="the video is paid, and is then saved"):
+        await fetch.fetch(JOB)
     home.folder.unlink()
-    assert (await fetch.fetch(failed.move(State.DOWNLOADING, failure=None))).state is State.COMPLETED
+    assert (await fetch.fetch(JOB)).state is State.COMPLETED
 
 
 async def test_pictures_are_made_again_when_they_are_gone(fetch: Fetching) -> None:

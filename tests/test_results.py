@@ -103,7 +103,8 @@ def test_a_next_step_holds_an_id_with_quotes_as_a_call_that_can_be_made() -> Non
 def test_what_was_last_heard_is_a_warning_while_it_matters() -> None:
     running = a_job(state=State.GENERATING, generation_id="g", note="upstream says 'odd'")
     assert "Last heard: upstream says 'odd'" in video_result(running, now=NOON).warnings
-    assert video_result(replace(running, state=State.COMPLETED, video=ARTIFACT), now=NOON).warnings == []
+    done = running.move(State.DOWNLOADING).ready(ARTIFACT, warnings=(), at=NOON)
+    assert video_result(done, now=NOON).warnings == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from studios import PROMPT, QUICK, Place, a_request, obstruct, until, until_sent
-from test_watcher import ended, leave_behind, ledger_of
+from test_watcher import ended, leave_behind, ledger_of, noted
 from upstream import Gate, accepts, completed, fails, says, status
 from veo_mcp.errors import BudgetExceeded, InvalidRequest, NotSaved
 from veo_mcp.jobs import State
@@ -129,11 +129,23 @@ async def test_a_free_failure_stands_in_nobodys_way(place: Place) -> None:
 
 
 async def test_a_paid_failure_is_fetched_again_by_the_same_order(place: Place) -> None:
+    place.upstream.files = [says(status=403)]
+    async with place.open() as studio:
+        failed = await ended(studio)
+        studio.deliver(failed)
+        place.upstream.files = []
+        again = await settled(studio, await studio.submit(a_request()))
+        assert (again.reused, again.job.state) == (True, State.COMPLETED)
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_repeated_order_has_a_paid_video_that_could_not_be_saved_tried_at_once(place: Place) -> None:
+    place.pace = replace(QUICK, retry=3600)
     async with place.open() as studio:
         ordered = await studio.submit(a_request())
         obstruct(place.settings().output_dir)
-        failed = await studio.wait(ordered.job, 10)
-        studio.deliver(failed)
+        await until(lambda: bool(place.upstream.gets))
+        await noted(studio, ordered.job)
         place.settings().output_dir.unlink()
         again = await settled(studio, await studio.submit(a_request()))
         assert (again.reused, again.job.state) == (True, State.COMPLETED)

@@ -22,6 +22,8 @@ def status_call(job: Job) -> str:
 def next_step(job: Job, *, waited: bool = False) -> str:
     """Say what to do now, as a call where there is one."""
     match job.state:
+        case State.COMPLETED if job.is_away:
+            return f"Tell the user where the file was saved and what the warning says. {status_call(job)} looks again."
         case State.COMPLETED:
             return f'Tell the user the path. view_video(generation_id="{job.handle}") shows the video.'
         case State.UNKNOWN:
@@ -30,6 +32,11 @@ def next_step(job: Job, *, waited: bool = False) -> str:
             return _after_failure(job)
         case State.OVERDUE:
             return f"It takes unusually long but is still watched. {status_call(job)} later; do not order it again."
+        case State.DOWNLOADING if job.note:
+            return (
+                "Do not order it again: it is paid, and the file is saved by itself once what was last heard is mended."
+                f" Tell the user that; then {status_call(job)} tries at once."
+            )
         case State.SUBMITTING | State.QUEUED | State.GENERATING | State.DOWNLOADING:
             still = "It goes on in the background. " if waited else ""
             return f"{still}Call {status_call(job)}, and again until the status is completed. Do not order it again."

@@ -6,7 +6,8 @@ import hashlib
 import logging
 import os
 import re
-import tempfile
+import shutil
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import anyio
 import anyio.to_thread
 import httpx2
 
-from veo_mcp import __version__, held_files
+from veo_mcp import __version__, capacity, held_files
 from veo_mcp.errors import BadFile, DownloadFailed, LinkExpired, NotSaved
 
 logger = logging.getLogger(__name__)
@@ -27,11 +28,18 @@ ATTEMPTS = 4
 ATTEMPT_SECONDS = 600.0
 """The longest that one try may take in all: the timeouts above only bound each pause in it."""
 
+ROOM_BYTES = 100 << 20
+"""What must be free before a video is ordered: a few of the largest that come, for they may finish together."""
+
+TRIED_BYTES = 1 << 20
+"""What is really written before a video is ordered: a quota shows only there."""
+
 _NAME = r"\d{4}-\d{2}-\d{2}(-[^\W_]+)*-[0-9a-f]{8}"  # as Job.file_name gives them, without .mp4
 _DAMAGED = re.compile(rf"{_NAME}(-\d{{1,2}})?\.damaged\.mp4")
 _PART = re.compile(rf"\.{_NAME}\.mp4\.[0-9a-f]{{8}}\.part")
 _GONE = frozenset({400, 401, 403, 404, 410})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +49,33 @@ class Fetched:
     sha256: str
 
 
+class _LittleRoom(OSError):
+    """The disk has less room than a video may need; the message says how much."""
+
+
 class Artifacts:
     """Brings files into one folder. `http` must carry no authorization: result links are somebody else's servers."""
 
     def __init__(self, http: httpx2.AsyncClient, folder: Path) -> None:
         self._http = http
+        self._turns = anyio.CapacityLimiter(capacity.of_process().downloads)
         self.folder = folder
 
-    async def check_folder(self) -> None:
-        """Make sure that a video can be saved, before it is paid for.
+    async def check_folder(self, name: str, *, owner: str) -> None:
+        """Make sure that a video of this name can be saved, before it is paid for.
 
         Raises:
-            NotSaved: the folder cannot be written.
+            NotSaved: the folder cannot be written, has no room, or takes no file of this name.
         """
         try:
-            await anyio.to_thread.run_sync(_try_out, self.folder)
-        except OSError as error:
-            raise NotSaved(
-                f"Not ordered: the folder {self.folder} cannot be written ({error.strerror or type(error).__name__})."
-                " Nothing was sent or charged. Mend that or set VEO_MCP_OUTPUT_DIR."
-            ) from error
+            await anyio.to_thread.run_sync(_try_out, self._part(name, owner))
+        except (OSError, UnicodeEncodeError) as error:
+            what, cure = _trouble(self.folder, error)
+            raise NotSaved(f"Not ordered: {what}. Nothing was sent or charged. {cure}, then order it.") from error
+
+    def _part(self, name: str, owner: str) -> Path:
+        """Return where the half-done file is: no file of the folder has a longer name."""
+        return self.folder / f".{name}.{owner[:8]}.part"
 
     async def download(self, url: str, name: str, *, owner: str, pause: float = 1.0) -> Path:
         """Download `url` to a `.part` file in the folder, resuming where a cut connection left off.
@@ -74,13 +89,14 @@ class Artifacts:
             BadFile: what came is no video at all.
             NotSaved: the folder cannot be written, or the disk is full.
         """
-        part = self.folder / f".{name}.{owner[:8]}.part"
+        part = self._part(name, owner)
         with self._disk():
             await anyio.to_thread.run_sync(_prepare, self.folder, part)
             same_file: dict[str, str] = {}
             for attempt in range(ATTEMPTS):
                 try:
-                    await self._attempt(url, part, same_file)
+                    async with self._turns:
+                        await self._attempt(url, part, same_file)
                     break
                 except DownloadFailed as error:
                     if attempt == ATTEMPTS - 1:
@@ -99,7 +115,8 @@ class Artifacts:
             NotSaved: the folder cannot be written.
         """
         with self._disk():
-            return await anyio.to_thread.run_sync(_take_in, part, self.folder / name)
+            async with self._turns:
+                return await anyio.to_thread.run_sync(_take_in, part, self.folder / name)
 
     def damaged(self, name: str) -> Path:
         """Return where a file that is not whole is kept."""
@@ -115,8 +132,8 @@ class Artifacts:
             await anyio.to_thread.run_sync(held_files.unlink, self.damaged(name))
 
     async def discard(self, name: str, *, owner: str) -> None:
-        with anyio.CancelScope(shield=True), suppress(OSError):
-            await anyio.to_thread.run_sync(held_files.unlink, self.folder / f".{name}.{owner[:8]}.part")
+        with anyio.CancelScope(shield=True), suppress(OSError, UnicodeEncodeError):
+            await anyio.to_thread.run_sync(held_files.unlink, self._part(name, owner))
 
     async def find(self, name: str, *, size_bytes: int, digest: str) -> Path | None:
         """Return the file of this name in the folder, if it is the very one; it is read only where its size fits."""
@@ -130,8 +147,10 @@ class Artifacts:
     def _disk(self) -> Generator[None]:
         try:
             yield
-        except OSError as error:
-            raise NotSaved(_disk_trouble(self.folder, error)) from error
+        except (OSError, UnicodeEncodeError) as error:
+            what, cure = _trouble(self.folder, error)
+            what = what[0].upper() + what[1:]
+            raise NotSaved(f"{what}. {cure}: the video is paid, and is then saved free of charge.") from error
 
     async def _attempt(self, url: str, part: Path, same_file: dict[str, str]) -> None:
         with anyio.move_on_after(ATTEMPT_SECONDS) as limit:
@@ -214,10 +233,19 @@ async def _receive(response: httpx2.Response, part: Path, start: int, total: int
         raise DownloadFailed(f"The download ended after {size} of {total} bytes.")
 
 
-def _try_out(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
+def _try_out(part: Path) -> None:
+    """Write a little where the video will be written."""
+    part.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(part.parent).free
+    if free < ROOM_BYTES:
+        raise _LittleRoom(errno.ENOSPC, f"{free >> 20} MB are free, and {ROOM_BYTES >> 20} MB are wanted for a video")
+    try:
+        with part.open("wb") as file:
+            file.write(bytes(TRIED_BYTES))
+            file.flush()
+            os.fsync(file.fileno())  # on a network the server says only now that there is no room
+    finally:
+        held_files.unlink(part)
 
 
 def _prepare(folder: Path, part: Path) -> None:
@@ -320,10 +348,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _disk_trouble(folder: Path, error: OSError) -> str:
+def _trouble(folder: Path, error: OSError | UnicodeEncodeError) -> tuple[str, str]:
+    """Return what is wrong and what to do about it."""
+    if isinstance(error, UnicodeEncodeError):
+        encoding = sys.getfilesystemencoding()
+        return (
+            f"this process writes file names in {encoding}, which cannot spell the words of this prompt",
+            "Start veo-mcp with PYTHONUTF8=1 in its environment",
+        )
+    why = error.strerror or type(error).__name__
+    if isinstance(error, _LittleRoom):
+        return f"the disk that holds {folder} is nearly full ({why})", "Make room or set VEO_MCP_OUTPUT_DIR"
     if error.errno in _FULL:
-        return f"The disk that holds {folder} is full. Make room: the video is paid, and is then saved free of charge."
-    return (
-        f"The folder {folder} cannot be written ({error.strerror or type(error).__name__}). Mend that or set"
-        " VEO_MCP_OUTPUT_DIR: the video is paid, and is then saved free of charge."
-    )
+        return f"the disk that holds {folder} is full", "Make room"
+    if error.errno in _NO_DESCRIPTORS:
+        return f"too many files are open ({why})", "Close other programs or raise the limit (ulimit -n)"
+    return f"the folder {folder} cannot be written ({why})", "Mend that or set VEO_MCP_OUTPUT_DIR"

@@ -52,7 +52,7 @@ class JobTasks:
         task = await _task(studio, found)
         if task.status == "completed":
             await studio.store.end_task(task_id, task.model_dump_json(by_alias=True))
-            studio.deliver(found.job)
+            studio.deliver(await studio.located(found.job))
         return task
 
     async def update(self, ctx: JobContext, task_id: str, responses: Mapping[str, Any]) -> bool:  # noqa: ARG002
@@ -82,7 +82,7 @@ async def _task(studio: Studio, found: JobTask) -> Task:
         message = f"The waiting was cancelled; the generation goes on. {status_call(job)} finds it."
         return task.model_copy(update={"status": "cancelled", "status_message": message})
     if job.is_settled:
-        final = answer(studio, job, reused=found.reused, waited=True)
+        final = answer(studio, await studio.located(job), reused=found.reused, waited=True)
         result = final.model_dump(by_alias=True, mode="json", exclude_none=True, exclude={"result_type"})
         return task.model_copy(update={"status": "completed", "status_message": job.state.value, "result": result})
     return task

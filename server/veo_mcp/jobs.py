@@ -2,8 +2,10 @@
 
 submitting ──> queued <──> generating ──> downloading ──> completed
     │  └──────> unknown ─(adopted)─┘ │          │  ^            │
-    v                   overdue <────┘          v  └────────────┘ (the file was deleted, or could not be saved)
+    v                   overdue <────┘          v  └────────────┘ (the file was deleted)
   failed <──────────────────────────────────── failed
+
+A job that was completed once never fails: where its file cannot be fetched again, it is completed without a file here.
 """
 
 import re
@@ -35,7 +37,7 @@ SETTLED = frozenset(State) - ACTIVE
 """States in which there is nothing to wait for."""
 
 UPSTREAM = frozenset({State.QUEUED, State.GENERATING, State.OVERDUE})
-_ON_ITS_WAY = UPSTREAM | {State.DOWNLOADING, State.FAILED}
+_ON_ITS_WAY = UPSTREAM | {State.DOWNLOADING, State.FAILED, State.COMPLETED}  # completed: only with an earlier file
 
 HANDLE_CHARACTERS = 512
 
@@ -98,7 +100,7 @@ class Job:
     video: Artifact | None = None
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()
-    note: str = ""  # what was last heard, for people
+    note: str = ""  # what was last heard, for people; of a completed job: why its file is not here
     estimate_usd: float | None = None
     cost_usd: float | None = None
     sent_at: datetime | None = None
@@ -140,6 +142,11 @@ class Job:
         """The checked file, once the job is completed."""
         return self.video if self.state is State.COMPLETED else None
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the job is completed but its file is not here at the moment; the note says why."""
+        return self.state is State.COMPLETED and self.note != ""
+
     def elapsed_seconds(self, now: datetime) -> float:
         return max(0.0, ((self.finished_at or now) - self.created_at).total_seconds())
 
@@ -156,7 +163,8 @@ class Job:
         return self.move(state, note=note)
 
     def generated(self, url: str) -> Self:
-        return self.move(State.DOWNLOADING, url=url, note="", failure=None, finished_at=None)
+        finished_at = self.finished_at if self.video else None
+        return self.move(State.DOWNLOADING, url=url, note="", failure=None, finished_at=finished_at)
 
     def ready(self, video: Artifact, *, warnings: tuple[str, ...], at: datetime) -> Self:
         """Hold a checked file. A file that is fetched a second time keeps its first finishing time."""
@@ -169,7 +177,14 @@ class Job:
             finished_at=self.finished_at or at,
         )
 
+    def still_completed(self, video: Artifact, *, note: str = "") -> Self:
+        """Go back to the file that was checked before; `note` says why it is not here."""
+        return self.move(State.COMPLETED, video=video, failure=None, note=note)
+
     def failed(self, failure: Failure, *, at: datetime) -> Self:
+        """End without a video; a job whose video was here once stays completed."""
+        if self.video is not None:
+            return self.still_completed(self.video, note=f"It could not be fetched again: {failure.message}")
         cost = 0.0 if failure.charged == "no" else self.cost_usd
         return self.move(State.FAILED, failure=failure, cost_usd=cost, note="", finished_at=at)
 

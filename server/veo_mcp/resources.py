@@ -64,6 +64,8 @@ async def video(ctx: StudioContext, generation_id: str) -> bytes | str:
     """Read the finished mp4; one above 20 MB is answered with its path."""
     async with _job(ctx, generation_id) as job:
         file = _finished(job)
+        if job.is_away:
+            raise await studio_of(ctx).fetching.missing(file)
         if file.size_bytes > BLOB_BYTES:
             return f"The video has {file.size_bytes / 1e6:.0f} MB, too much to send. It is saved as {file.path}"
         return await _bytes(file.path)

@@ -147,6 +147,8 @@ def _warnings(job: Job) -> list[str]:
         found.append("Google's own API offers 1080p only at 8 s; the service may deliver 720p or refuse.")
     if job.is_active and job.note:
         found.append(f"Last heard: {job.note}")
+    if job.is_away:
+        found.append(job.note)
     return found
 
 

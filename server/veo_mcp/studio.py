@@ -12,9 +12,10 @@ from pathlib import Path
 from veo_mcp.adoption import Adoption
 from veo_mcp.api import VideoRequest
 from veo_mcp.deliveries import Deliveries
-from veo_mcp.errors import BudgetExceeded, InvalidRequest, LedgerError, NotSaved, UnknownGeneration
+from veo_mcp.errors import BudgetExceeded, InvalidRequest, LedgerError, UnknownGeneration
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import UPSTREAM, Job, State, is_job_id, new_job_id
+from veo_mcp.media import NOT_CHECKED
 from veo_mcp.pulse import Pulse, rings
 from veo_mcp.settings import Settings
 from veo_mcp.store import Store
@@ -30,6 +31,9 @@ CHECK_SECONDS = 1.0
 
 REPORT_SECONDS = 5.0
 """The longest that a follower hears nothing."""
+
+
+ONLY_ITS_KEY = "Only a server with the key that it was ordered with can fetch it again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +96,9 @@ class Studio:
             estimate_usd=self.estimate_usd(request),
         )
         limit = self.settings.daily_budget_usd
-        await self.fetching.check_folder()
         await self.deliveries.settle()
+        if new_variant or await self.store.claimed(job.fingerprint or "") is None:
+            await self.fetching.check_folder(job)
         if not new_variant:
             job = replace(job, warnings=await self._made_before(job))
         claimed = await self.store.claim(
@@ -113,7 +118,6 @@ class Studio:
 
         Raises:
             InvalidRequest: the order's outcome is known.
-            NotSaved: the file is gone and cannot be fetched with this key.
             UnknownGeneration: upstream does not know it either.
             UpstreamError: upstream could not be asked.
         """
@@ -160,8 +164,12 @@ class Studio:
         return job
 
     def deliver(self, job: Job) -> None:
-        """Note that a caller gets the outcome, so that the same request orders a new video from then on."""
-        self.deliveries.hand(job)
+        """Note that a caller gets the outcome, so that the same request orders a new video from then on.
+
+        Not where the video's file is not here: whoever has no file is not made to pay for another.
+        """
+        if not job.is_away:
+            self.deliveries.hand(job)
 
     async def page(self, states: Collection[State] = (), *, limit: int = 20, cursor: str | None = None) -> Page:
         """Return jobs, those of unknown outcome first, then newest first. `cursor` comes from the page before.
@@ -199,25 +207,45 @@ class Studio:
         return job
 
     async def located(self, job: Job) -> Job:
-        """Return the job with the place where its file is now, which is noted; unchanged where there is no such file.
+        """Return the job with the place where its file is now, which is noted, or with a note that it is not here.
 
-        Noting it is everybody's right, whoever owns the job and whatever key it was ordered with: no network is used.
+        Noting a place is everybody's right, whoever owns the job and whatever key it was ordered with: no network is
+        used. That a file is not here is true of this moment and this machine, and is written nowhere.
         """
-        place = await self.fetching.find(job.file) if job.file else None
-        if job.file is None or place in (None, job.file.path):
+        if job.file is None:
             return job
-        moved = replace(job, video=replace(job.file, path=place))
-        with suppress(LedgerError):  # it is found again the next time
-            await self.store.note_place(moved)
-        return moved
+        place = await self.fetching.find(job.file)
+        if place is None:
+            return replace(job, note=await self.fetching.absence(job.file, job.note))
+        found = replace(job, video=replace(job.file, path=place), note="")
+        if place != job.file.path:
+            with suppress(LedgerError):  # it is found again the next time
+                await self.store.note_place(found)
+        return found
 
     async def sheet(self, job: Job) -> Path | None:
         """Return the contact sheet of a completed job's file, made once."""
-        return await self.fetching.picture(job, "sheet.jpg")
+        return await self._picture(job, "sheet.jpg")
 
     async def preview(self, job: Job) -> Path | None:
         """Return the animated preview of a completed job's file, made once."""
-        return await self.fetching.picture(job, "preview.webp")
+        return await self._picture(job, "preview.webp")
+
+    async def _picture(self, job: Job, name: str) -> Path | None:
+        """Return the picture; a video that could not be looked into when it came is looked into now."""
+        if job.file and not job.is_away and any(warning.startswith(NOT_CHECKED) for warning in job.warnings):
+            looked = await self.fetching.looked_into_again(job, job.file)
+            if looked == job:
+                return await self.fetching.picture(job, name, looks=False)
+            await self._note_what_was_seen(looked)
+        return await self.fetching.picture(job, name)
+
+    async def _note_what_was_seen(self, job: Job) -> None:
+        """Write facts and warnings of a completed job; where that fails, it is looked into once more the next time."""
+        watcher = self.watcher
+        with suppress(LedgerError):
+            if await self.store.take(job, was=State.COMPLETED, owner=watcher.owner, lease=watcher.pace.lease):
+                await self.store.save(job, owner=watcher.owner)
 
     async def _last_seen(self, cursor: str) -> Job:
         """Return the last job of the page before, as it was then: its place in the order may have changed."""
@@ -230,7 +258,7 @@ class Studio:
     async def _latest(self, job: Job) -> Job:
         """Return what the ledger says; while it is out of reach, what it last said: whoever waits goes on waiting."""
         try:
-            return await self.store.get(job.id) or job
+            return await self.located(await self.store.get(job.id) or job)
         except LedgerError as error:
             logger.warning("%s", error)
             return job
@@ -238,21 +266,28 @@ class Studio:
     async def _made_before(self, job: Job) -> tuple[str, ...]:
         """Say that the same order was delivered once already: this one is paid again."""
         earlier = await self.store.last_delivered(job.fingerprint or "")
-        file = (await self.located(earlier)).file if earlier else None
-        if file is None:
+        earlier = await self.located(earlier) if earlier else None
+        if earlier is None or earlier.file is None:
             return ()
-        return (f"The same order was made before and is at {file.path}; this one is another, paid take.",)
+        where = "was saved as" if earlier.is_away else "is at"
+        return (f"The same order was made before and {where} {earlier.file.path}; this one is another, paid take.",)
 
     async def _revived(self, job: Job) -> Job:
-        """Fetch a paid file again where there is none, free of charge; leave everything else as it is."""
+        """Fetch a paid file again where there is none, free of charge; leave everything else as it is.
+
+        A completed job stays completed where the folder of its file is not here: that may come back.
+        """
         job = await self.located(job)
-        gone = job.file is not None and not await self.fetching.is_there(job.file.path)
-        if not (gone or job.can_be_fetched or (job.is_active and not self.owns(job))):
+        if job.state is State.DOWNLOADING:
+            self.pulse.poke(job.id)
+        if job.file and job.is_away and not await self.fetching.has_folder(job.file):
+            return job
+        if not (job.is_away or job.can_be_fetched or (job.is_active and not self.owns(job))):
             return job
         if not self.owns(job):
             job = await self.adoption.bring_over(job)
-        if gone and not self.owns(job):
-            raise NotSaved(f"The file of {job.handle} is gone, and only the key that it was ordered with can fetch it.")
+        if job.is_away and not self.owns(job):
+            return replace(job, note=f"{job.note} {ONLY_ITS_KEY}".strip())
         return await self.watcher.retake(job) if self.owns(job) and not job.is_active else job
 
     def _fingerprint(self, request: VideoRequest) -> str:

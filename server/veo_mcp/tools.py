@@ -137,7 +137,8 @@ async def view_video(ctx: StudioContext, generation_id: GenerationId) -> CallToo
         raise InvalidRequest(f"There is nothing to see yet: {wording.summary(result)}")
     sheet = await studio.sheet(job)
     studio.deliver(job)
-    text = wording.caption(result.video, has_picture=sheet is not None)
+    latest = results.video_result(await studio.known(job.id), now=studio.clock())  # it may be looked into only now
+    text = wording.caption(latest.video or result.video, has_picture=sheet is not None)
     content: list[ContentBlock] = [TextContent(type="text", text=text)]
     if sheet is not None:
         picture = base64.b64encode(await anyio.Path(sheet).read_bytes()).decode()

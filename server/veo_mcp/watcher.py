@@ -14,10 +14,10 @@ from typing import assert_never
 import anyio
 import anyio.abc
 
-from veo_mcp import tracing
+from veo_mcp import retrying, tracing
 from veo_mcp.api import FAILURE_WORDS, Generation
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import ArtifactError, BadFile, LedgerError, LinkExpired, NotFound, UpstreamError, as_said
+from veo_mcp.errors import ArtifactError, LedgerError, NotFound, UpstreamError, as_said
 from veo_mcp.fetching import PAID, PERHAPS_PAID, Fetching, given_up
 from veo_mcp.jobs import Failure, Job, State
 from veo_mcp.payer import Payer, interrupted
@@ -30,8 +30,6 @@ OVERDUE_POLL_SECONDS = 30.0
 GIVE_UP_SECONDS = 48 * 3600.0
 """Google deletes results after two days; nothing comes of asking longer."""
 
-FETCH_ATTEMPTS = 6
-BAD_FILE_ATTEMPTS = 3
 NO_LINK_POLLS = 5
 DOUBTFUL_POLLS = 2
 LONGEST_PAUSE_SECONDS = 60.0
@@ -65,7 +63,7 @@ class _Tries:
     """What a job's own task remembers between steps."""
 
     taken_over: bool = False
-    fetches: int = 0
+    fetches: retrying.Tries = field(default_factory=retrying.Tries)
     without_link: int = 0
     doubts: int = 0
     crashes: int = 0
@@ -272,26 +270,32 @@ class Watcher:
         return job.failed(failure, at=self.clock())
 
     async def _fetch(self, job: Job, tries: _Tries) -> Job:
+        """Try to bring the file home; every try but the first after a poll asks for a fresh link before."""
+        fetches, is_fresh = tries.fetches, tries.polled
+        if fetches.pause_seconds:
+            await self.pulse.wait_for_poke(job.id, fetches.pause_seconds)
+        if fetches.made or not tries.polled:
+            job, is_fresh = await self._with_fresh_link(job)
         try:
             return await self.fetching.fetch(job)
         except ArtifactError as error:
-            tries.fetches += 1
             logger.warning("%s: %s", job.id, error)
-            if tries.fetches >= (BAD_FILE_ATTEMPTS if isinstance(error, BadFile) else FETCH_ATTEMPTS):
+            fetches.count(error, fresh_link=is_fresh, pause=self.pace.retry)
+            if fetches.are_over(late=self._is_late(job)):
                 return given_up(job, error, at=self.clock())
-            await self._pause_before_fetching_again(job, error, tries)
-            return job.move(State.DOWNLOADING, url=await self._fresh_link(job), note=str(error))
+            return job.move(State.DOWNLOADING, note=fetches.note(error))
 
-    async def _pause_before_fetching_again(self, job: Job, error: ArtifactError, tries: _Tries) -> None:
-        """A link that has expired is replaced at once; everything else gets more time each time."""
-        if not (isinstance(error, LinkExpired) and tries.fetches == 1):
-            await self.pulse.wait_for_poke(job.id, min(self.pace.retry * 2**tries.fetches, 30))
+    def _is_late(self, job: Job) -> bool:
+        """Say whether to go on for long is pointless: the link may be dead by now, or the file was here before."""
+        return job.video is not None or (self.clock() - job.created_at).total_seconds() >= GIVE_UP_SECONDS
 
-    async def _fresh_link(self, job: Job) -> str | None:
+    async def _with_fresh_link(self, job: Job) -> tuple[Job, bool]:
+        """Return the job with the link that upstream gives now, and whether upstream could be asked."""
         try:
-            return (await self.client.retrieve(job.generation_id or "")).url or job.url
-        except UpstreamError:
-            return job.url
+            url = (await self.client.retrieve(job.generation_id or "")).url
+        except UpstreamError as error:
+            return job, isinstance(error, NotFound)
+        return job.move(State.DOWNLOADING, url=url or job.url), True
 
 
 def _trouble(error: UpstreamError) -> str:

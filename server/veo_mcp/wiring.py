@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import httpx2
 
-from veo_mcp import private
+from veo_mcp import capacity, private
 from veo_mcp.adoption import Adoption
 from veo_mcp.artifacts import Artifacts
 from veo_mcp.client import VeoClient
@@ -43,7 +43,9 @@ async def open_studio(
     """
     async with AsyncExitStack() as stack:
         transport = transport or (_sandbox(settings) if settings.backend == "sandbox" else None)
-        http = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, trust_env=True))
+        http = await stack.enter_async_context(
+            httpx2.AsyncClient(transport=transport, trust_env=True, limits=_limits())
+        )
         store = Store(Database(database_address(settings)))
         stack.push_async_callback(store.close)
         studio = _assemble(settings, http, store, clock, pace or pace_of(settings))
@@ -72,6 +74,10 @@ def _assemble(
         settings=settings, store=store, watcher=watcher, fetching=fetching, adoption=adoption,
         deliveries=Deliveries(store, clock), pulse=pulse, clock=clock,
     )  # fmt: skip
+
+
+def _limits() -> httpx2.Limits:
+    return httpx2.Limits(max_connections=capacity.of_process().connections, max_keepalive_connections=20)
 
 
 @asynccontextmanager
