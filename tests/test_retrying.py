@@ -73,7 +73,8 @@ def test_a_note_says_when_it_is_tried_again() -> None:
 async def test_a_disk_that_is_full_for_a_while_does_not_cost_the_paid_video(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened, tried = Path.open, list[Path]()
+    opened: Any = Path.open
+    tried: list[Path] = []
 
     def is_full(path: Path, *args: Any, **options: Any) -> Any:
         if path.suffix == ".part" and args and "b" in args[0] and place.upstream.posts and len(tried) < 12:

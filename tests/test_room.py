@@ -41,7 +41,7 @@ async def test_nothing_is_ordered_for_a_disk_that_is_nearly_full(place: Place, m
 async def test_nothing_is_ordered_where_a_small_file_cannot_be_written(
     place: Place, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    opened = Path.open
+    opened: Any = Path.open
 
     def over_quota(path: Path, *args: Any, **options: Any) -> Any:
         if path.parent == place.settings().output_dir:
@@ -73,7 +73,7 @@ async def test_a_name_that_the_folder_does_not_take_is_found_out_before(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[str] = []
-    opened = Path.open
+    opened: Any = Path.open
 
     def too_long(path: Path, *args: Any, **options: Any) -> Any:
         if path.parent == place.settings().output_dir:

@@ -26,6 +26,9 @@ CPU_SECONDS = 60.0
 WALL_SECONDS = 900.0
 """The longest that a decoder may run on a busy machine or slow disk. The time in the queue does not count."""
 
+PROOF_SECONDS = 120.0
+"""The longest that a person waits for `prove`."""
+
 _LOGGED_CHARACTERS = 2_000
 # The decoder sees what Python needs to start, and no key or database password.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
@@ -85,7 +88,7 @@ async def prove(folder: Path) -> Inspection:
     """
     try:
         async with _limit():
-            return await _run("prove", folder / "clip.mp4", folder)
+            return await _run("prove", folder / "clip.mp4", folder, PROOF_SECONDS)
     except _NoAnswer as reason:
         raise BadFile(str(reason)) from reason
 
