@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from studios import KEY, a_request
-from upstream import ORIGIN, USAGE, Answer, Upstream, accepts, completed, fails, says, status
+from upstream import ORIGIN, USAGE, Answer, Upstream, accepts, busy, completed, fails, says, status
 from veo_mcp.client import ANSWER_BYTES, VeoClient
 from veo_mcp.errors import (
     BadRequest,
@@ -118,6 +118,18 @@ async def test_an_order_that_may_have_arrived_is_never_sent_again(
         says(None, 204),
         says({"message": "moved"}, 302, location="https://elsewhere.example/"),
         says({"message": "Request Timeout"}, 408),
+        # A gateway that has waited too long for the service answers so after the order was taken.
+        says("<html><body>Service Unavailable</body></html>", 503),
+        says("", 503, retry_after="0"),
+        says({"message": "Service Unavailable"}, 503),
+        says({"title": "Error 1015", "status": 429, "detail": "You are being rate limited", "retryable": True}, 429),
+        says({"error": {"code": 503, "message": "The service is unavailable.", "status": "UNAVAILABLE"}}, 503),
+        says({}, 429),
+        says("<html>Too Many Requests</html>", 429, retry_after="0"),
+        says({"message": "Conflict"}, 409),
+        says("", 499),
+        says("<html>Forbidden</html>", 403),
+        says("<html>Not Found</html>", 404),
     ],
 )
 async def test_an_answer_without_an_id_leaves_the_outcome_unknown(
@@ -174,9 +186,8 @@ CODED = {"error": {"code": "service_unavailable", "message": "Maintenance.", "re
         (403, {"message": "Verify your account."}, NotVerified, "not verified", "Verify your account."),
         (403, {"message": "No."}, Forbidden, "permissions", "No."),
         (404, {"message": "Cannot POST /v3"}, NotFound, "check AIMLAPI_BASE_URL and VEO_MCP_MODEL", "Cannot POST /v3"),
-        (409, {"message": "Conflict."}, Refused, "HTTP 409", "Conflict."),
         (422, {"detail": [{"msg": "No."}]}, BadRequest, "does not take", "No."),
-        (429, {"message": "Slow down."}, Busy, "rate or concurrency", "Slow down."),
+        (429, PLAIN | {"statusCode": 429, "message": "Slow down."}, Busy, "rate or concurrency", "Slow down."),
         (503, CODED, Busy, "unavailable", "Maintenance."),
         (500, {"title": "Internal"}, OutcomeUnknown, "HTTP 500", "Internal"),
     ],
@@ -211,7 +222,7 @@ async def test_upstreams_words_are_found_in_every_envelope(
     upstream: Upstream, client: VeoClient, body: object, said: str
 ) -> None:
     upstream.orders = [says(body, 400)]
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(UpstreamError) as caught:
         await order(client)
     assert caught.value.said == said
 
@@ -243,7 +254,7 @@ async def test_a_validation_error_brings_its_details(upstream: Upstream, client:
 async def test_retry_after_is_read_as_seconds(
     upstream: Upstream, client: VeoClient, code: int, value: str, seconds: float | None
 ) -> None:
-    upstream.orders = [says({}, code, retry_after=value)]
+    upstream.orders = [busy(code, retry_after=value)]
     with pytest.raises(Busy) as caught:
         await order(client)
     assert caught.value.retry_after == seconds
@@ -254,7 +265,7 @@ async def test_retry_after_is_read_as_a_date(
     upstream: Upstream, client: VeoClient, ahead: int, least: float, most: float
 ) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), usegmt=True)
-    upstream.orders = [says({}, 429, retry_after=date)]
+    upstream.orders = [busy(429, retry_after=date)]
     with pytest.raises(Busy) as caught:
         await order(client)
     assert caught.value.retry_after is not None

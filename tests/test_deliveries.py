@@ -21,7 +21,7 @@ class Shelf(Store):
         self.delivered: list[str] = []
         self.away = False
 
-    async def deliver(self, job: Job, *, at: object) -> None:
+    async def deliver(self, job: Job, *, caller: str, at: object) -> None:
         if self.away:
             raise LedgerError("locked")
         self.delivered.append(job.id)
@@ -48,7 +48,7 @@ async def test_a_server_that_ends_in_order_has_delivered(place: Place) -> None:
 async def test_a_delivery_is_written_down_once_its_moment_has_passed() -> None:
     shelf, clock = Shelf(), Clock()
     deliveries = Deliveries(shelf, clock)
-    deliveries.hand(DONE)
+    deliveries.hand(DONE, "me")
     await deliveries.settle(older_than=MOMENT)
     assert shelf.delivered == []
     clock.now += MOMENT + timedelta(milliseconds=1)
@@ -60,7 +60,7 @@ async def test_a_delivery_is_written_down_once_its_moment_has_passed() -> None:
 async def test_a_ledger_that_is_away_gets_the_delivery_later() -> None:
     shelf = Shelf()
     deliveries = Deliveries(shelf, Clock())
-    deliveries.hand(DONE)
+    deliveries.hand(DONE, "me")
     shelf.away = True
     with pytest.raises(LedgerError):
         await deliveries.settle()
@@ -75,7 +75,7 @@ async def test_a_failure_is_delivered_only_where_no_money_is_gone(charged: Charg
     shelf = Shelf()
     deliveries = Deliveries(shelf, Clock())
     failure = Failure(name="gone", message="It is gone.", charged=charged)
-    deliveries.hand(a_job(state=State.FAILED, failure=failure))
+    deliveries.hand(a_job(state=State.FAILED, failure=failure), "me")
     await deliveries.settle()
     assert bool(shelf.delivered) is delivers
 
@@ -83,6 +83,6 @@ async def test_a_failure_is_delivered_only_where_no_money_is_gone(charged: Charg
 async def test_a_video_under_way_is_not_delivered() -> None:
     shelf = Shelf()
     deliveries = Deliveries(shelf, Clock())
-    deliveries.hand(a_job(state=State.GENERATING))
+    deliveries.hand(a_job(state=State.GENERATING), "me")
     await deliveries.settle()
     assert shelf.delivered == []

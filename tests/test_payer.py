@@ -6,17 +6,18 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
+from typing import cast
 
 import anyio
 import httpx2
 import pytest
 
 from studios import NOON, PROMPT, Place, a_job, a_request, until, until_sent
-from upstream import Answer, Gate, accepts, fails, says
+from upstream import Answer, Gate, accepts, busy, fails, says
 from veo_mcp import payer
 from veo_mcp.api import VideoRequest
 from veo_mcp.jobs import Failure, Job, State
-from veo_mcp.store import Database, Store, database
+from veo_mcp.store import Database, Store, Terms, database
 from veo_mcp.studio import Studio
 
 CAPITALS = "Body validation error! resolution: Invalid enum value. Expected '720P' | '1080P', received '720p'"
@@ -78,7 +79,7 @@ async def test_an_unknown_outcome_is_not_sent_by_a_restart_either(place: Place, 
 
 @pytest.mark.parametrize(
     "answer",
-    [fails(httpx2.ConnectError), fails(httpx2.ConnectTimeout), says({}, 429), says({}, 503), says("<html/>", 503)],
+    [fails(httpx2.ConnectError), fails(httpx2.ConnectTimeout), busy(429), busy(503), busy(503, retry_after="0")],
 )
 async def test_a_call_that_clearly_did_not_arrive_is_repeated(place: Place, answer: Answer) -> None:
     place.upstream.orders = [answer, answer, accepts("third")]
@@ -92,33 +93,49 @@ async def test_a_call_that_clearly_did_not_arrive_is_repeated(place: Place, answ
 async def test_retry_after_is_waited_for(place: Place, status: int) -> None:
     times: list[float] = []
 
-    def busy(_: httpx2.Request) -> httpx2.Response:
+    def not_now(request: httpx2.Request) -> httpx2.Response:
         times.append(time.monotonic())
-        return httpx2.Response(status, headers={"retry-after": "0.3"})
+        return cast("httpx2.Response", busy(status, retry_after="0.3")(request))
 
     def accept(_: httpx2.Request) -> httpx2.Response:
         times.append(time.monotonic())
         return httpx2.Response(200, json={"id": "gen"})
 
-    place.upstream.orders = [busy, accept]
+    place.upstream.orders = [not_now, accept]
     async with place.open() as studio:
         await ordered(studio)
     assert times[1] - times[0] >= 0.29
 
 
-async def test_a_service_that_says_at_once_is_not_called_without_a_pause(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("headers", [{}, {"retry_after": "0"}])
+async def test_an_order_that_the_service_puts_off_is_sent_three_times_and_then_costs_nothing(
+    place: Place, headers: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(payer, "BUSY_SECONDS", 0.3)
-    place.upstream.orders = [says({}, 429, retry_after="0")]
+    place.upstream.orders = [busy(429, **headers)]
     failure = await failure_of(place)
-    assert failure.name == "rate_limited"
-    assert len(place.upstream.posts) <= 31
+    assert (failure.name, failure.charged) == ("rate_limited", "no")
+    assert len(place.upstream.posts) == 3
+
+
+@pytest.mark.parametrize(
+    "answer", [says("<html>Service Unavailable</html>", 503), says("", 429, retry_after="0"), says({}, 409)]
+)
+async def test_an_order_that_a_gateway_answers_for_the_service_is_sent_once_and_counts_in_the_budget(
+    place: Place, answer: Answer
+) -> None:
+    place.upstream.orders = [answer]
+    async with place.open() as studio:
+        job = await ordered(studio)
+        page = await studio.page()
+    assert job.failure is not None
+    assert (job.state, job.failure.charged) == (State.UNKNOWN, "maybe")
+    assert "Nothing was" not in job.failure.message
+    assert (len(place.upstream.posts), page.spent_today_usd) == (1, 1.56)
 
 
 @pytest.mark.parametrize(("status", "name"), [(429, "rate_limited"), (503, "unavailable")])
 async def test_a_service_that_wants_too_much_patience_is_a_free_failure(place: Place, status: int, name: str) -> None:
-    place.upstream.orders = [says({"message": "Slow down."}, status, retry_after="3600"), accepts("later")]
+    place.upstream.orders = [busy(status, "Slow down.", retry_after="3600"), accepts("later")]
     async with place.open() as studio:
         job = await ordered(studio)
         assert job.failure is not None
@@ -130,15 +147,12 @@ async def test_a_service_that_wants_too_much_patience_is_a_free_failure(place: P
         assert (await until_sent(studio, again.job)).generation_id == "later"
 
 
-async def test_an_address_that_cannot_be_reached_is_a_free_failure(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(payer, "UNREACHABLE_SECONDS", 0.1)
+async def test_an_address_that_cannot_be_reached_is_a_free_failure(place: Place) -> None:
     place.upstream.orders = [fails(httpx2.ConnectError)]
     failure = await failure_of(place)
     assert (failure.name, failure.charged) == ("unreachable", "no")
     assert "AIMLAPI_BASE_URL" in failure.message
-    assert 1 < len(place.upstream.posts) < 10
+    assert len(place.upstream.posts) == 3
 
 
 @pytest.mark.parametrize(
@@ -238,7 +252,7 @@ async def test_a_process_that_died_while_ordering_leaves_a_job_that_says_whether
     settings = place.settings()
     ledger = Store(Database(settings.home / "jobs.sqlite3"))
     job = a_job(account=settings.account, sent_at=sent_at)
-    await ledger.claim(job, owner="killed", lease=-1, since=NOON - timedelta(days=1), limit_usd=None, anew=False)
+    await ledger.claim(job, owner="killed", lease=-1, caller="me", terms=Terms(since=NOON - timedelta(days=1)))
     async with place.open() as studio:
         settled = await studio.wait(job, 10)
         claimed = await ledger.claimed(job.fingerprint or "")
@@ -273,7 +287,7 @@ async def test_the_log_tells_what_happened_without_prompt_or_key(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    place.upstream.orders = [says({"message": f"{PROMPT} is a fine prompt"}, 429), accepts("gen")]
+    place.upstream.orders = [busy(429, f"{PROMPT} is a fine prompt"), accepts("gen")]
     async with place.open() as studio:
         job = await studio.wait((await studio.submit(a_request())).job, 10)
     assert job.state is State.COMPLETED

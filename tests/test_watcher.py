@@ -13,11 +13,12 @@ import anyio
 import httpx2
 import pytest
 
+from ledger import taken_over
 from studios import NOON, QUICK, Place, a_job, a_request, obstruct, until, until_sent
 from upstream import GENERATIONS, LINK, Answer, Gate, accepts, clip, completed, delivers, fails, says, status
 from veo_mcp import fetching, watcher
 from veo_mcp.jobs import Failure, Job, State
-from veo_mcp.store import Database, Store, database
+from veo_mcp.store import Database, Store, Terms, database
 from veo_mcp.studio import Studio
 from veo_mcp.watcher import GIVE_UP_SECONDS, Pace
 
@@ -53,7 +54,7 @@ async def leave_behind(place: Place, owner: str = "killed", lease: float = -1, *
     usual: dict[str, Any] = {"account": place.settings().account, "state": State.GENERATING, "generation_id": "left"}
     job = a_job(**(usual | changes))
     async with ledger_of(place) as store:
-        await store.claim(job, owner=owner, lease=lease, since=NOON, limit_usd=None, anew=True)
+        await store.claim(job, owner=owner, lease=lease, caller="me", terms=Terms(since=NOON), anew=True)
     return job
 
 
@@ -403,7 +404,8 @@ async def test_a_job_of_another_account_is_left_alone(place: Place) -> None:
     job = await leave_behind(place, account="aimlapi-another")
     async with place.open() as studio:
         await ended(studio)
-        assert await studio.known(job.id) == job
+    async with ledger_of(place) as store:
+        assert await store.get(job.id, account=job.account) == job
     assert "left" not in place.upstream.gets
 
 
@@ -416,7 +418,7 @@ async def test_a_process_that_lost_its_job_writes_nothing_more(place: Place) -> 
         await gate.reached.wait()
         expire_leases(place)
         async with ledger_of(place) as store:
-            (taken,) = await store.take_over(account=order.job.account, owner="another", lease=20)
+            (taken,) = await taken_over(store, account=order.job.account, owner="another")
         gate.opened.set()
         await until(lambda: not studio.watcher.is_tending(order.job))
         assert await studio.known(order.job.id) == taken
@@ -545,5 +547,5 @@ async def test_what_is_not_finished_is_let_go_of_at_the_end(place: Place) -> Non
         order = await studio.submit(a_request())
         await until_sent(studio, order.job)
     async with ledger_of(place) as store:
-        taken = await store.take_over(account=order.job.account, owner="next", lease=20)
+        taken = await taken_over(store, account=order.job.account, owner="next")
     assert [job.id for job in taken] == [order.job.id]

@@ -48,6 +48,12 @@ def says(body: object = None, status: int = 200, **headers: str) -> Answer:
     return Says(status, {"html" if isinstance(body, str) else "json": body, "headers": sent})
 
 
+def busy(status: int, message: str = "Not at the moment.", **headers: str) -> Answer:
+    """Refuse in the service's own words: nothing was ordered."""
+    body = {"requestId": "1", "statusCode": status, "timestamp": "2026-11-23T12:00:00Z", "path": GENERATIONS}
+    return says(body | {"message": message}, status, **headers)
+
+
 def fails(error: type[httpx2.TransportError] = httpx2.ReadError) -> Answer:
     return Fails(error)
 

@@ -8,11 +8,6 @@ POLL_AGAIN_SECONDS = 50
 ONLY_THE_PERSON = frozenset({"unauthorized", "out_of_credits", "key_limit", "not_verified", "forbidden"})
 PASSING = frozenset({"rate_limited", "unavailable", "unreachable", "interrupted"})
 
-TELL_OF_FOREIGN = (
-    "Do not order it again and do not poll: tell the user to start veo-mcp with the key or backend that it was ordered"
-    " with; that brings the video home."
-)
-
 
 def status_call(job: Job) -> str:
     """Return the call that asks after the job."""

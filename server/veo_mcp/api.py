@@ -16,6 +16,9 @@ from veo_mcp.errors import printable
 CREDITS_PER_USD = 2_000_000
 """AI/ML API's docs: $1 = 2,000,000 credits; the older key `tokens_used` is the same unit."""
 
+MOST_USD = 100.0
+"""A figure above this is no price of one video, but a mistake; the estimate is used in its place."""
+
 PROMPT_CHARACTERS = 20_000
 """No limit is documented; Google's own is 1,024 tokens. This one only keeps accidents out of the ledger."""
 
@@ -196,11 +199,11 @@ def _cost(meta: object) -> float | None:
     if not isinstance(usage, Mapping):
         return None
     figures = cast("Mapping[str, Any]", usage)
-    if (spent := _number(figures.get("usd_spent"))) is not None:
-        return spent
     credit = _number(figures.get("credits_used"))
     credit = _number(figures.get("tokens_used")) if credit is None else credit
-    return None if credit is None else round(credit / CREDITS_PER_USD, 6)
+    spent = _number(figures.get("usd_spent"))
+    usd = round(credit / CREDITS_PER_USD, 6) if spent is None and credit is not None else spent
+    return usd if usd is not None and usd <= MOST_USD else None
 
 
 def _number(value: object) -> float | None:

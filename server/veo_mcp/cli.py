@@ -227,9 +227,11 @@ def generate(*, new_variant: bool, yes: bool, as_json: bool, duration: str | Non
     seconds = int(duration) if duration else None
     request = commands.request(duration=seconds, **fields)
     settings = Settings.from_environment()
+    approved = yes
     if not yes and settings.confirm_above_usd is not None:
-        commands.confirm(settings, anyio.run(commands.price_to_confirm, settings, request, new_variant))
-    _finish(anyio.run(_ended_well, partial(commands.generate, settings, request, new_variant)), as_json=as_json)
+        approved = commands.confirm(settings, anyio.run(commands.price_to_confirm, settings, request, new_variant))
+    ordering = partial(commands.generate, settings, request, new_variant, approved)
+    _finish(anyio.run(_ended_well, ordering), as_json=as_json)
 
 
 @main.command(context_settings=IDS_MAY_BEGIN_WITH_A_DASH)

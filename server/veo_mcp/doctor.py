@@ -142,7 +142,7 @@ async def _ledger(settings: Settings) -> Finding:
         return Finding(ok=None, what="ledger", said=f"{shown} (made at first use)")
     store = Store(Database(address, migrates=False))
     try:
-        jobs = await store.page([], limit=1)
+        jobs = await store.page([], limit=1, account=settings.account)
         return Finding(ok=True, what="ledger", said=f"{shown}, {'with' if jobs else 'without'} jobs")
     except VeoError as error:
         return Finding(ok=False, what="ledger", said=str(error))

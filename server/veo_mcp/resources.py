@@ -87,7 +87,7 @@ async def status(ctx: StudioContext, generation_id: str) -> str:
     """Read what get_video_status answers, without asking upstream and without taking delivery."""
     async with _job(ctx, generation_id) as job:
         studio = studio_of(ctx)
-        return video_result(job, now=studio.clock(), ours=studio.owns(job)).model_dump_json()
+        return video_result(job, now=studio.clock()).model_dump_json()
 
 
 @asynccontextmanager
@@ -143,7 +143,7 @@ async def newest_videos() -> list[Resource]:
     studio = _studio.get()
     if studio is None:
         return []
-    jobs = await studio.store.page([State.COMPLETED], LISTED)
+    jobs = await studio.store.page([State.COMPLETED], LISTED, account=studio.settings.account)
     return [_listed(job, job.file) for job in jobs if job.file]
 
 
@@ -168,6 +168,10 @@ async def complete(ref: ResourceTemplateReference, argument: CompletionArgument)
     if studio is None or not ref.uri.startswith(VIDEO) or argument.name != "generation_id":
         return None
     states = [] if ref.uri == f"{VIDEO}/status" else [State.COMPLETED]
-    jobs = sorted(await studio.store.page(states, SEARCHED), key=lambda job: job.created_at, reverse=True)
+    jobs = sorted(
+        await studio.store.page(states, SEARCHED, account=studio.settings.account),
+        key=lambda job: job.created_at,
+        reverse=True,
+    )
     found = [job.handle for job in jobs if job.handle.startswith(argument.value)]
     return Completion(values=found[:LISTED], total=len(found), has_more=len(found) > LISTED)

@@ -17,10 +17,10 @@ import anyio.abc
 from veo_mcp import tracing
 from veo_mcp.api import FAILURE_WORDS, Generation
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import ArtifactError, BadFile, LedgerError, LinkExpired, NotFound, UpstreamError, as_said
+from veo_mcp.errors import ArtifactError, BadFile, Busy, LedgerError, LinkExpired, NotFound, UpstreamError, as_said
 from veo_mcp.fetching import PAID, PERHAPS_PAID, Fetching, given_up
 from veo_mcp.jobs import Failure, Job, State
-from veo_mcp.payer import Payer, interrupted
+from veo_mcp.payer import NOT_SENT, Payer, interrupted
 from veo_mcp.pulse import Pulse
 from veo_mcp.store import Store
 
@@ -33,7 +33,21 @@ GIVE_UP_SECONDS = 48 * 3600.0
 FETCH_ATTEMPTS = 6
 BAD_FILE_ATTEMPTS = 3
 NO_LINK_POLLS = 5
-DOUBTFUL_POLLS = 2
+FAILED_POLLS = 2
+DOUBTFUL_POLLS = 3
+"""How often in a row upstream must say that a generation failed, in a word for that or with an error beside another
+word: after that the same order is paid again."""
+
+GIVE_UP_POLLS = 100
+"""How often this process asks before it gives a job up: the clock alone may be wrong."""
+
+LOOKS = 3
+"""At so many heartbeats in a row a lease must be found run out: its owner, after a pause of the database or a clock
+that was set, has beaten again by then."""
+
+LONGEST_QUIET_SECONDS = 600.0
+"""The longest `Retry-After` that polls keep."""
+
 LONGEST_PAUSE_SECONDS = 60.0
 CRASHES = 6
 
@@ -67,9 +81,9 @@ class _Tries:
     taken_over: bool = False
     fetches: int = 0
     without_link: int = 0
-    doubts: int = 0
+    failures: int = 0
     crashes: int = 0
-    polled: bool = False
+    polls: int = 0
 
 
 @dataclass(kw_only=True)
@@ -85,6 +99,10 @@ class Watcher:
     clock: Callable[[], datetime]
     listeners: list[Listener] = field(default_factory=list[Listener])
     _tending: set[str] = field(default_factory=set[str])
+    _looks: dict[tuple[str, str | None, float | None], int] = field(
+        default_factory=dict[tuple[str, str | None, float | None], int]
+    )
+    _quiet_until: float = 0.0
     _tasks: anyio.abc.TaskGroup | None = None
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -127,11 +145,12 @@ class Watcher:
         """Try again to bring home a paid video that could not be saved, or whose file is gone."""
         again = job.fetched_again()
         if not await self.store.take(again, was=job.state, owner=self.owner, lease=self.pace.lease):
-            return await self.store.get(job.id) or job
+            return await self.store.get(job.id, account=self.account) or job
         return await self.begin(again)
 
     async def _let_go(self) -> None:
         try:
+            await self.store.end_unsent(NOT_SENT, owner=self.owner, at=self.clock())
             await self.store.let_go(owner=self.owner)
         except LedgerError:
             logger.warning("the ledger is out of reach; the leases run out by themselves")
@@ -145,6 +164,7 @@ class Watcher:
                 if last is None or began - last < 3 * self.pace.beat:
                     await self._take_over()
                 else:
+                    self._looks.clear()
                     logger.info("awake after %.0f s: others are given time to beat", began - last)
                 last = began
             except LedgerError as error:
@@ -154,7 +174,11 @@ class Watcher:
             await anyio.sleep(self.pace.beat)
 
     async def _take_over(self) -> None:
-        for job in await self.store.take_over(account=self.account, owner=self.owner, lease=self.pace.lease):
+        abandoned = await self.store.abandoned(account=self.account)
+        looks = {(each.job.id, each.owner, each.lease_until): each for each in abandoned}
+        self._looks = {look: self._looks.get(look, 0) + 1 for look in looks}
+        jobs = [each.job for look, each in looks.items() if each.owner is None or self._looks[look] >= LOOKS]
+        for job in await self.store.take_over(jobs, owner=self.owner, lease=self.pace.lease):
             logger.info("%s: taken over while %s", job.id, job.state)
             self.watch(job, taken_over=True)
 
@@ -213,10 +237,11 @@ class Watcher:
                     return interrupted(job, at=self.clock())
                 return await self.payer.pay(job, job.request)
             case State.QUEUED | State.GENERATING | State.OVERDUE:
-                if tries.polled:
+                if tries.polls:
                     pause = self.pace.until_next_poll(job, job.elapsed_seconds(self.clock()))
                     await self.pulse.wait_for_poke(job.id, pause)
-                tries.polled = True
+                await anyio.sleep_until(self._quiet_until)
+                tries.polls += 1
                 return await self._poll(job, tries)
             case State.DOWNLOADING:
                 return await self._fetch(job, tries)
@@ -226,21 +251,34 @@ class Watcher:
                 assert_never(job.state)
 
     async def _poll(self, job: Job, tries: _Tries) -> Job:
+        """Ask upstream once. Whatever that raises is one bad poll and ends nothing: the job is paid."""
         try:
             generation = await self.client.retrieve(job.generation_id or "")
         except UpstreamError as error:
             logger.info("%s: a poll failed: %s", job.id, error)
-            return self._still_waiting(job, _trouble(error))
+            self._keep_quiet(error)
+            return self._still_waiting(job, tries, _trouble(error))
+        except Exception as error:
+            logger.exception("%s: a poll failed", job.id)
+            return self._still_waiting(job, tries, f"upstream's answer cannot be read ({type(error).__name__})")
         return self._heard(job, generation, tries)
+
+    def _keep_quiet(self, error: UpstreamError) -> None:
+        """Poll none of the account's jobs before upstream wants to be asked again."""
+        if isinstance(error, Busy) and error.retry_after:
+            until = anyio.current_time() + min(error.retry_after, LONGEST_QUIET_SECONDS)
+            self._quiet_until = max(self._quiet_until, until)
 
     def _heard(self, job: Job, generation: Generation, tries: _Tries) -> Job:
         if generation.outcome != "failed":
-            tries.doubts = 0
+            tries.failures = 0
         match generation.outcome:
-            case "failed" if generation.word.lower() not in FAILURE_WORDS and tries.doubts < DOUBTFUL_POLLS:
-                tries.doubts += 1  # an error beside a word that means something else: one bad poll ends nothing
-                return self._still_waiting(job, f"upstream says {generation.word[:40]!r} with an error")
             case "failed":
+                tries.failures += 1
+                is_clear = generation.word.lower() in FAILURE_WORDS
+                if tries.failures < (FAILED_POLLS if is_clear else DOUBTFUL_POLLS):
+                    said = f"upstream says {generation.word[:40]!r}{'' if is_clear else ' with an error'}"
+                    return self._still_waiting(job, tries, f"{said} and is asked again")
                 return job.failed(_failure(generation), at=self.clock())
             case "succeeded" if generation.url:
                 return job.generated(generation.url)
@@ -253,19 +291,19 @@ class Watcher:
                     Failure(name="no_link", message=message, charged="yes", recoverable=True), at=self.clock()
                 )
             case "queued":
-                return self._still_waiting(job.running(State.QUEUED))
+                return self._still_waiting(job.running(State.QUEUED), tries)
             case "running":
-                return self._still_waiting(job.running(State.GENERATING))
+                return self._still_waiting(job.running(State.GENERATING), tries)
             case "odd":
-                return self._still_waiting(job, f"upstream says {generation.word[:40]!r}")
+                return self._still_waiting(job, tries, f"upstream says {generation.word[:40]!r}")
             case _:
                 assert_never(generation.outcome)
 
-    def _still_waiting(self, job: Job, note: str = "") -> Job:
+    def _still_waiting(self, job: Job, tries: _Tries, note: str = "") -> Job:
         elapsed = job.elapsed_seconds(self.clock())
         if elapsed < self.pace.job_timeout:
             return job if job.note == note else job.running(job.state, note=note)
-        if elapsed < GIVE_UP_SECONDS:
+        if elapsed < GIVE_UP_SECONDS or tries.polls < GIVE_UP_POLLS:
             return job if job.state is State.OVERDUE else job.running(State.OVERDUE, note=note)
         message = f"Upstream has said nothing final for two days. {PERHAPS_PAID}"
         failure = Failure(name="gave_up", message=message, charged="maybe", recoverable=True)
