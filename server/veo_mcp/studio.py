@@ -68,7 +68,8 @@ class Studio:
     clock: Callable[[], datetime]
     caller: str
     """Who calls, where the surface knows no better: whoever started this process."""
-    _waiting: Counter[str] = field(default_factory=Counter[str])
+    waiters: Counter[str] = field(default_factory=Counter[str])
+    """How many callers of this process wait for each job."""
 
     def estimate_usd(self, request: VideoRequest) -> float:
         return self.settings.estimate_usd(request.seconds, audio=request.with_audio)
@@ -133,7 +134,7 @@ class Studio:
     @asynccontextmanager
     async def waiting(self, job: Job, *, ordered: bool = True) -> AsyncGenerator[None]:
         """Count the caller as one who wants the video; a cancelled call that `ordered` it withdraws the order."""
-        self._waiting[job.id] += 1
+        self.waiters[job.id] += 1
         try:
             yield
         except anyio.get_cancelled_exc_class():
@@ -141,14 +142,14 @@ class Studio:
                 await self.withdraw(job)
             raise
         finally:
-            self._waiting[job.id] -= 1
-            if not self._waiting[job.id]:
-                del self._waiting[job.id]
+            self.waiters[job.id] -= 1
+            if not self.waiters[job.id]:
+                del self.waiters[job.id]
 
     async def withdraw(self, job: Job) -> None:
         """End an order free of charge, where it is unsent and nobody but a caller who has left waits for it."""
         with anyio.CancelScope(shield=True), suppress(LedgerError):
-            if self._waiting[job.id] <= 1 and not await self.store.is_awaited(job):
+            if self.waiters[job.id] <= 1 and not await self.store.is_awaited(job):
                 self.payer.withdraw(job)
 
     async def look_up(self, handle: str) -> Job:
