@@ -1,4 +1,4 @@
-"""An order that its caller cancels before anything was sent ends free of charge, unless somebody else wants the video."""
+"""An order that its caller cancels before anything was sent ends free of charge, unless somebody else wants it."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ from studios import MODES, PROMPT, QUICK, Mode, Place, a_request, fields_of, unt
 from task_client import TaskClient, ask, order
 from upstream import Gate, accepts, busy
 from veo_mcp.jobs import Job, State
+from veo_mcp.studio import Studio
 
 pytestmark = pytest.mark.parametrize("mode", MODES)
 TOOLS = pytest.mark.parametrize("tool", ["create_video", "generate_and_wait"])
@@ -21,21 +22,24 @@ def patient(place: Place) -> None:
     place.upstream.orders = [busy(429, retry_after="0.5"), accepts("paid")]
 
 
+def studio_in(place: Place) -> Studio:
+    assert place.studio is not None
+    return place.studio
+
+
 async def put_off(place: Place) -> Job:
     """Return the order once the service has put it off."""
-    assert place.studio is not None
     await until(lambda: len(place.upstream.seen) > 0)
     with anyio.fail_after(10):
         while True:
-            (job,) = (await place.studio.page()).jobs
+            (job,) = (await studio_in(place).page()).jobs
             if "Trying again" in job.note:
                 return job
             await anyio.sleep(0.005)
 
 
 async def ended(place: Place, job: Job) -> Job:
-    assert place.studio is not None
-    return await place.studio.wait(job, 10)
+    return await studio_in(place).wait(job, 10)
 
 
 @TOOLS
@@ -66,8 +70,7 @@ async def test_an_order_that_is_cancelled_just_before_the_service_puts_it_off_is
             tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
             await gate.reached.wait()
             tasks.cancel_scope.cancel()
-        assert place.studio is not None
-        (job,) = (await place.studio.page()).jobs
+        (job,) = (await studio_in(place).page()).jobs
         gate.opened.set()
         assert (await ended(place, job)).state is State.FAILED
     assert len(place.upstream.posts) == 1
@@ -77,17 +80,16 @@ async def test_an_order_that_is_cancelled_just_before_the_service_puts_it_off_is
 async def test_an_order_that_somebody_else_waits_for_is_made_although_one_caller_cancels(
     place: Place, mode: Mode, tool: str
 ) -> None:
-    async with place.connect(mode) as client:
-        async with anyio.create_task_group() as others:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
-                job = await put_off(place)
-                others.start_soon(client.call_tool, tool, {"prompt": PROMPT})
-                assert place.studio is not None
-                studio = place.studio
-                await until(lambda: studio.waiters[job.id] == 2)
-                tasks.cancel_scope.cancel()
-            assert (await ended(place, job)).state is State.COMPLETED
+    async with place.connect(mode) as client, anyio.create_task_group() as others:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
+            job = await put_off(place)
+            others.start_soon(client.call_tool, tool, {"prompt": PROMPT})
+            studio = studio_in(place)
+            await until(lambda: studio.waiters[job.id] == 2)
+            tasks.cancel_scope.cancel()
+        (job,) = (await studio_in(place).page()).jobs
+        assert (await ended(place, job)).state is State.COMPLETED
     assert len(place.upstream.posts) == 2
 
 
@@ -99,8 +101,7 @@ async def test_an_order_that_is_cancelled_and_wanted_again_in_time_is_made(place
             tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
             await gate.reached.wait()
             tasks.cancel_scope.cancel()
-        assert place.studio is not None
-        studio = place.studio
+        studio = studio_in(place)
         (job,) = (await studio.page()).jobs
         others.start_soon(client.call_tool, "generate_and_wait", {"prompt": PROMPT})
         await until(lambda: studio.waiters[job.id] == 1)
@@ -120,8 +121,7 @@ async def test_a_task_that_is_cancelled_ends_its_unsent_order_and_one_that_is_no
         job = await put_off(place)
         async with anyio.create_task_group() as calls:
             calls.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
-            assert place.studio is not None
-            studio = place.studio
+            studio = studio_in(place)
             await until(lambda: studio.waiters[job.id] == 1)
             calls.cancel_scope.cancel()
         await ask(client, "tasks/cancel", first["taskId"])
@@ -131,8 +131,7 @@ async def test_a_task_that_is_cancelled_ends_its_unsent_order_and_one_that_is_no
 
 async def test_a_caller_who_only_looked_does_not_cancel_somebodys_order(place: Place, mode: Mode) -> None:
     async with place.connect(mode) as client:
-        assert place.studio is not None
-        job = (await place.studio.submit(a_request())).job
+        job = (await studio_in(place).submit(a_request())).job
         await put_off(place)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.call_tool, "get_video_status", {"generation_id": job.id, "wait_seconds": 10})

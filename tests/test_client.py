@@ -487,7 +487,18 @@ async def test_an_answer_that_is_too_long_is_not_taken_for_another_format(
         await client.models()
 
 
-@pytest.mark.parametrize("usage", ['{"usd_spent": -1}', '{"usd_spent": NaN}', '{"credits_used": 1e999}', "[]", '"x"'])
+@pytest.mark.parametrize(
+    "usage",
+    [
+        '{"usd_spent": 9e14}',
+        '{"credits_used": 900000000}',
+        '{"usd_spent": -1}',
+        '{"usd_spent": NaN}',
+        '{"credits_used": 1e999}',
+        "[]",
+        '"x"',
+    ],
+)
 async def test_a_price_that_makes_no_sense_is_none(upstream: Upstream, client: VeoClient, usage: str) -> None:
     upstream.orders = [says('{"id": "gen", "meta": {"usage": ' + usage + "}}")]
     assert (await client.create(a_request(), request_id="job_1")).cost_usd is None
