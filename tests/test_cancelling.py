@@ -49,8 +49,9 @@ async def test_an_order_that_is_cancelled_while_the_service_puts_it_off_is_never
     async with place.connect(mode) as client:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.call_tool, tool, {"prompt": PROMPT})
-            job = await put_off(place)
+            await put_off(place)
             tasks.cancel_scope.cancel()
+        (job,) = (await studio_in(place).page()).jobs
         job = await ended(place, job)
         assert job.failure is not None
         assert (job.state, job.failure.name, job.failure.charged) == (State.FAILED, "cancelled", "no")
@@ -135,7 +136,7 @@ async def test_a_caller_who_only_looked_does_not_cancel_somebodys_order(place: P
         await put_off(place)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.call_tool, "get_video_status", {"generation_id": job.id, "wait_seconds": 10})
-            studio = place.studio
+            studio = studio_in(place)
             await until(lambda: studio.waiters[job.id] == 1)
             tasks.cancel_scope.cancel()
         assert (await ended(place, job)).state is State.COMPLETED
