@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from studios import KEY, a_request
-from upstream import ORIGIN, USAGE, Answer, Upstream, accepts, busy, completed, fails, says, status
+from upstream import ORIGIN, USAGE, Answer, Upstream, accepts, busy, completed, delivers, fails, says, status
 from veo_mcp.client import ANSWER_BYTES, VeoClient
 from veo_mcp.errors import (
     BadRequest,

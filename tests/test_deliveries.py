@@ -117,6 +117,16 @@ async def test_a_video_that_two_chats_ordered_is_kept_until_both_have_it(place: 
         assert not (await two.submit(a_request())).reused
 
 
+async def test_a_video_that_two_chats_ordered_is_kept_for_the_second_though_the_first_has_it(place: Place) -> None:
+    async with place.open() as one, place.open() as two:
+        made = await ended(one)
+        assert (await two.submit(a_request())).reused
+        one.deliver(made)
+        await one.deliveries.settle()
+        assert (await two.submit(a_request())).reused
+    assert len(place.upstream.posts) == 1
+
+
 async def test_a_video_whose_orderer_never_comes_back_stands_in_the_way_for_a_day(place: Place) -> None:
     async with place.open() as gone:
         made = await ended(gone)
