@@ -487,6 +487,14 @@ async def test_an_answer_that_is_too_long_is_not_taken_for_another_format(
         await client.models()
 
 
+@pytest.mark.parametrize("charset", ["hex", "idna", "rot13", "no-such", "utf-8"])
+async def test_a_page_in_an_odd_charset_is_read_as_utf_8(upstream: Upstream, client: VeoClient, charset: str) -> None:
+    upstream.polls = [delivers("<p>café</p>".encode(), kind=f"text/html; charset={charset}")]
+    with pytest.raises(UpstreamError) as caught:
+        await client.retrieve("gen")
+    assert "café" in caught.value.said
+
+
 @pytest.mark.parametrize(
     "usage",
     [
