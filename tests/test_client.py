@@ -200,7 +200,7 @@ async def test_every_refusal_is_told_apart_with_advice_and_upstreams_own_words(
         ({"error": "As text."}, "As text."),
         ({"title": "Only a title"}, "Only a title"),
         ({}, ""),
-        (["a list"], '["a list"]'),
+        (["a list"], "['a list']"),
         ("[" * 100_000, "[" * 299 + "…"),
         ("1" * 5_000, "1" * 299 + "…"),
         ("<html><head><style>b{}</style></head><body><h1>400</h1> <b>Bad</b></body></html>", "400 Bad"),

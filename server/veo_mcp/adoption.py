@@ -6,8 +6,9 @@ from datetime import datetime
 
 from veo_mcp.api import Generation
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import InvalidRequest, NotFound, UnknownGeneration, UpstreamError, as_said
+from veo_mcp.errors import InvalidRequest, NotFound, UnknownGeneration, UpstreamError
 from veo_mcp.jobs import Job, State, new_job_id
+from veo_mcp.quoting import as_said
 from veo_mcp.settings import Settings
 from veo_mcp.store import Store
 from veo_mcp.watcher import Watcher

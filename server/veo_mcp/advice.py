@@ -8,6 +8,9 @@ POLL_AGAIN_SECONDS = 50
 ONLY_THE_PERSON = frozenset({"unauthorized", "out_of_credits", "key_limit", "not_verified", "forbidden"})
 PASSING = frozenset({"rate_limited", "unavailable", "unreachable", "interrupted"})
 
+OUR_NAMES = ONLY_THE_PERSON | PASSING | {"not_saved"}
+"""Failures whose names decide what is advised: no service may give them to its own."""
+
 TELL_OF_FOREIGN = (
     "Do not order it again and do not poll: tell the user to start veo-mcp with the key or backend that it was ordered"
     " with; that brings the video home."

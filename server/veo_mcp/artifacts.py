@@ -18,6 +18,7 @@ import httpx2
 
 from veo_mcp import __version__, held_files
 from veo_mcp.errors import BadFile, DownloadFailed, LinkExpired, NotSaved
+from veo_mcp.quoting import quoted
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +175,7 @@ def _start_and_total(response: httpx2.Response, have: int) -> tuple[int, int | N
         raise DownloadFailed(f"The file server answered HTTP {status}.")
     kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind and not kind.startswith("video/") and kind not in ("application/octet-stream", "binary/octet-stream"):
-        raise BadFile(f"What upstream delivered is {kind}, not a video.")
+        raise BadFile(f"What upstream delivered is {quoted(kind, 60)}, not a video.")
     start, total = 0, _length(response.headers.get("content-length"))
     if status == 206:
         found = re.match(r"bytes (\d{1,18})-\d+/(\d+|\*)", response.headers.get("content-range", ""))

@@ -20,6 +20,7 @@ import click
 from veo_mcp import __version__
 from veo_mcp.errors import VeoError
 from veo_mcp.jobs import utc_now
+from veo_mcp.quoting import escaped, shown_lines
 from veo_mcp.results import Status
 from veo_mcp.settings import Settings
 from veo_mcp.signals import hang_ups, until_told_to_end
@@ -47,7 +48,7 @@ def readable_errors(command: Callable[P, T]) -> Callable[P, T]:
         except (VeoError, BaseExceptionGroup) as error:
             found = _alone(error)
             if isinstance(found, VeoError):
-                raise click.ClickException(str(found)) from error
+                raise click.ClickException(shown_lines(str(found))) from error
             if isinstance(found, click.exceptions.Abort):
                 raise found from None
             raise
@@ -61,9 +62,18 @@ def _alone(error: BaseException) -> BaseException:
     return _alone(held[0]) if len(held) == 1 else error
 
 
+class OneEvent(logging.Formatter):
+    """Lets nobody's words begin a line of the log: what follows the first line, as a traceback does, is marked."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shown_lines(super().format(record)).replace("\n", "\n  | ")
+
+
 def log_to_stderr(level: int) -> None:
     """One line per event on stderr; stdout belongs to the protocol."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneEvent("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("veo_mcp").setLevel(level)
 
 
@@ -259,7 +269,8 @@ def list_videos(*, status: str | None, limit: int, cursor: str | None, as_json: 
     settings = Settings.from_environment()
     page = anyio.run(commands.page, settings, status, limit, cursor)
     more = "veo-mcp list --cursor {cursor}"
-    click.echo(page.model_dump_json(indent=2) if as_json else wording.table(page, settings.backend, more=more))
+    table = wording.table(page, settings.backend, more=more)
+    click.echo(escaped(page.model_dump_json(indent=2)) if as_json else shown_lines(table))
 
 
 @main.command(context_settings=IDS_MAY_BEGIN_WITH_A_DASH)
@@ -274,7 +285,7 @@ def show(*, generation_id: str, sheet: Path | None, preview: Path | None, gif: P
 
     log_to_stderr(logging.ERROR)
     targets = commands.Pictures(sheet=sheet, preview=preview, gif=gif)
-    click.echo(anyio.run(commands.show, Settings.from_environment(), generation_id, targets))
+    click.echo(shown_lines(anyio.run(commands.show, Settings.from_environment(), generation_id, targets)))
 
 
 @main.command()
@@ -328,9 +339,9 @@ def _finish(result: "VideoResult", *, as_json: bool) -> None:
     from veo_mcp import commands
 
     if as_json:
-        click.echo(result.model_dump_json(indent=2))
+        click.echo(escaped(result.model_dump_json(indent=2)))
     else:
         if result.video is not None:
             click.echo(result.video.path)
-        click.echo(commands.report(result), err=True)
+        click.echo(shown_lines(commands.report(result)), err=True)
     sys.exit({"completed": 0, "failed": 1, "unknown": 1}.get(result.status, 3))

@@ -1,5 +1,6 @@
 """The two HTTP calls, and the free ones of `doctor`. The only file that knows paths, headers and status codes."""
 
+import json
 import logging
 import math
 import re
@@ -27,8 +28,8 @@ from veo_mcp.errors import (
     Refused,
     Unauthorized,
     UpstreamError,
-    quoted,
 )
+from veo_mcp.quoting import one_line, spellings
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,13 @@ ANSWER_BYTES = 1 << 20
 
 KEPT_HEADERS = frozenset({"content-type", "location", "retry-after"})
 
+READ_CHARACTERS, SAID_CHARACTERS = 20_000, 2_000
+"""What is read of an error page, and of each part of a message."""
+
 KEY_CHARACTERS = 8
 """A shorter key is a stand-in for one; looking for it in answers would only find words."""
+
+_JSON_STRING = re.compile(r'"(?:[^"\\]+|\\.)*(?:"|\\?\Z)', re.DOTALL)  # one without an end ends with the text
 
 _NOTHING_LEFT = (
     httpx2.ConnectError,
@@ -69,6 +75,7 @@ class VeoClient:
         self._http = http
         self._base_url = base_url
         self._key = api_key
+        self._key_spelled = spellings(api_key) if len(api_key) >= KEY_CHARACTERS else None
         self._headers = {"Authorization": f"Bearer {api_key}", "User-Agent": f"veo-mcp/{__version__}"}
         self._letter_case: dict[tuple[str, str], str] = {}  # learned from refusals: (field, ours) -> upstream's
 
@@ -151,11 +158,30 @@ class VeoClient:
         except TimeoutError as error:
             raise httpx2.ReadTimeout("The answer did not end.") from error
         kept = {name: value for name, value in response.headers.items() if name in KEPT_HEADERS}
-        if len(self._key) >= KEY_CHARACTERS:
-            content = content.replace(self._key.encode(), b"[removed]")
-            kept = {name: value.replace(self._key, "[removed]") for name, value in kept.items()}
+        content = self._without_key(content)
+        kept = {name: self._cleaned(value) for name, value in kept.items()}
+        kept["content-type"] = kept.get("content-type", "").partition(";")[0]  # whatever it was, it is UTF-8 now
         asked = httpx2.Request(method, self._base_url + path)
-        return httpx2.Response(response.status_code, headers=kept, content=bytes(content), request=asked)
+        return httpx2.Response(response.status_code, headers=kept, content=content, request=asked)
+
+    def _without_key(self, content: bytes | bytearray) -> bytes:
+        """Return the answer as UTF-8 without our key: removed before decoding and after, as escapes hide escapes."""
+        text = self._cleaned(content.decode(json.detect_encoding(content), "replace"))
+        if "\\" in text:
+            text = _JSON_STRING.sub(self._cleaned_string, text)
+        return text.encode()
+
+    def _cleaned(self, text: str) -> str:
+        return text if self._key_spelled is None else self._key_spelled.sub("[removed]", text)
+
+    def _cleaned_string(self, found: re.Match[str]) -> str:
+        """Return a JSON string as it came unless the key is in what it means."""
+        try:
+            meant = str(json.loads(found[0]))
+        except ValueError:
+            return found[0]
+        clean = self._cleaned(meant)
+        return found[0] if clean == meant else json.dumps(clean)
 
     def _learn(self, request: VideoRequest, said: str) -> bool:
         """Remember upstream's spelling of our values; say whether that changes what would be sent."""
@@ -252,7 +278,7 @@ def _elsewhere(response: httpx2.Response) -> str:
         url = response.request.url.join(response.headers["location"])
     except httpx2.InvalidURL:
         return ""
-    return quoted(re.sub(r"(/v[12]/|[?#]).*", "", str(url)))
+    return one_line(re.sub(r"(/v[12]/|[?#]).*", "", str(url)))
 
 
 def _forbidden(said: str) -> tuple[type[Refused], str]:
@@ -271,7 +297,7 @@ def _message(response: httpx2.Response) -> str:
     try:
         body = cast("object", response.json())
     except (ValueError, RecursionError):
-        return re.sub(r"<(?:style|script).*?</(?:style|script)>|<[^>]+>", " ", response.text[:20_000], flags=re.DOTALL)
+        return _without_tags(response.text[:READ_CHARACTERS])
     if not isinstance(body, Mapping):
         return response.text
     answer = cast("Mapping[str, Any]", body)
@@ -281,22 +307,30 @@ def _message(response: httpx2.Response) -> str:
     details = answer.get("errors") or (
         cast("Mapping[str, Any]", error).get("data") if isinstance(error, Mapping) else ""
     )
-    said = _words(message)
+    said = _words(message)[:READ_CHARACTERS]
     if _is_validation(message):
-        said = " ".join([said, *(detail for detail in _words(details).split("; ") if detail not in said)])
+        told = _words(details)[:SAID_CHARACTERS].split("; ")
+        said = " ".join([said, *(detail for detail in told if detail not in said[:SAID_CHARACTERS])])
     return said
+
+
+def _without_tags(page: str) -> str:
+    """Return the words of a page, in time that grows with its length: no open tag is searched for its end twice."""
+    page = re.sub(r"(?is)<(?:style|script)\b.*?(?:</(?:style|script)>|\Z)", " ", page)
+    return re.sub(r"<[^<>]*>", " ", page)
 
 
 def _is_validation(message: object) -> bool:
     return isinstance(message, str) and "validation" in message.lower()
 
 
-def _words(value: object) -> str:
+def _words(value: object, levels: int = 8) -> str:
     """Return the sentences in a message that may be a string, a list or an object of either."""
     if isinstance(value, Mapping):
-        return _words(list(cast("Mapping[str, object]", value).values()))
+        return _words(list(cast("Mapping[str, object]", value).values()), levels)
     if isinstance(value, list):
-        return "; ".join(words for item in cast("list[object]", value) if (words := _words(item)))
+        inner = cast("list[object]", value) if levels else []
+        return "; ".join(words for item in inner if (words := _words(item, levels - 1)))
     return "" if value is None else str(value)
 
 
