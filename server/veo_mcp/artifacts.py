@@ -18,6 +18,7 @@ import httpx2
 
 from veo_mcp import __version__, held_files
 from veo_mcp.errors import BadFile, DownloadFailed, LinkExpired, NotSaved
+from veo_mcp.links import NOT_AN_ADDRESS, Links
 from veo_mcp.quoting import quoted
 
 logger = logging.getLogger(__name__)
@@ -43,10 +44,13 @@ class Fetched:
 
 
 class Artifacts:
-    """Brings files into one folder. `http` must carry no authorization: result links are somebody else's servers."""
+    """Brings files into one folder. `http` must carry no authorization: result links are somebody else's servers.
 
-    def __init__(self, http: httpx2.AsyncClient, folder: Path) -> None:
-        self._http = http
+    `origin` is the API's, for links that lead to where it is.
+    """
+
+    def __init__(self, http: httpx2.AsyncClient, folder: Path, *, origin: str = "") -> None:
+        self._links = Links(http, origin=origin)
         self.folder = folder
 
     async def check_folder(self) -> None:
@@ -150,16 +154,14 @@ class Artifacts:
         if have:
             headers |= {"Range": f"bytes={have}-", **same_file}
         try:
-            async with self._http.stream(
-                "GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True
-            ) as response:
+            async with self._links.opened(url, headers=headers, pauses=TIMEOUT) as response:
                 if response.status_code == 416:  # less than is here: nothing of it fits
                     await anyio.to_thread.run_sync(held_files.unlink, part)
                 start, total = _start_and_total(response, have)
                 same_file |= _condition(response)
                 await _receive(response, part, start, total)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-            raise BadFile("Upstream's result link is not a usable address.") from error
+            raise BadFile(NOT_AN_ADDRESS) from error
         except httpx2.HTTPError as error:
             raise DownloadFailed(f"The download was cut ({type(error).__name__}).") from error
 

@@ -144,8 +144,11 @@ def _build(settings: Settings, **wiring: Any) -> "VeoServer":
     """
     gc.disable()
     try:
+        from veo_mcp import network
         from veo_mcp.server import build_server
 
+        if settings.backend != "sandbox":
+            network.check()
         return build_server(settings, **wiring)
     finally:
         gc.freeze()

@@ -16,6 +16,7 @@ from veo_mcp.client import VeoClient
 from veo_mcp.deliveries import Deliveries
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import utc_now
+from veo_mcp.network import http_client
 from veo_mcp.payer import Payer
 from veo_mcp.pulse import Pulse
 from veo_mcp.settings import Settings
@@ -43,7 +44,7 @@ async def open_studio(
     """
     async with AsyncExitStack() as stack:
         transport = transport or (_sandbox(settings) if settings.backend == "sandbox" else None)
-        http = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, trust_env=True))
+        http = await stack.enter_async_context(http_client(transport=transport))
         store = Store(Database(database_address(settings)))
         stack.push_async_callback(store.close)
         studio = _assemble(settings, http, store, clock, pace or pace_of(settings))
@@ -60,7 +61,7 @@ def _assemble(
     settings: Settings, http: httpx2.AsyncClient, store: Store, clock: Callable[[], datetime], pace: Pace
 ) -> Studio:
     owner, pulse, client = secrets.token_hex(8), Pulse(), _client(settings, http)
-    artifacts, previews = Artifacts(http, settings.output_dir), previews_folder(settings)
+    artifacts, previews = _artifacts(settings, http), previews_folder(settings)
     fetching = Fetching(artifacts, previews, owner=owner, clock=clock, pause=pace.retry)
     payer = Payer(store, client, owner=owner, lease=pace.lease, clock=clock, pause=pace.retry)
     watcher = Watcher(
@@ -78,8 +79,8 @@ def _assemble(
 async def open_api(settings: Settings) -> AsyncGenerator[tuple[VeoClient, Artifacts]]:
     """Open just the way to the API and to files, without ledger and watcher: the caller alone remembers the ids."""
     transport = _sandbox(settings) if settings.backend == "sandbox" else None
-    async with httpx2.AsyncClient(transport=transport) as http:
-        yield _client(settings, http), Artifacts(http, settings.output_dir)
+    async with http_client(transport=transport) as http:
+        yield _client(settings, http), _artifacts(settings, http)
 
 
 def _client(settings: Settings, http: httpx2.AsyncClient) -> VeoClient:
@@ -88,6 +89,10 @@ def _client(settings: Settings, http: httpx2.AsyncClient) -> VeoClient:
         return VeoClient(http, base_url=SANDBOX_ORIGIN, api_key=SANDBOX_KEY, model=settings.model)
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     return VeoClient(http, base_url=settings.base_url, api_key=key, model=settings.model)
+
+
+def _artifacts(settings: Settings, http: httpx2.AsyncClient) -> Artifacts:
+    return Artifacts(http, settings.output_dir, origin="" if settings.backend == "sandbox" else settings.base_url)
 
 
 def pace_of(settings: Settings) -> Pace:
