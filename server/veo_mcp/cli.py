@@ -34,6 +34,9 @@ IDS_MAY_BEGIN_WITH_A_DASH: dict[str, Any] = {"ignore_unknown_options": True, "he
 LISTENERS_SECONDS = 2
 """How long a server over HTTP that is told to end waits for calls and streams to end by themselves."""
 
+SESSION_IDLE_SECONDS = 1800.0
+"""How long a session over HTTP is kept that has no call and no stream under way; its client then begins another."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -159,7 +162,7 @@ async def _serve_http(settings: Settings, host: str, port: int) -> None:
     """Serve as the SDK does, but end although somebody still listens: a stream of changes has no end of its own."""
     import uvicorn
 
-    app = _build(settings).streamable_http_app(host=host)
+    app = _build(settings).streamable_http_app(host=host, session_idle_timeout=SESSION_IDLE_SECONDS)
     server = uvicorn.Server(
         uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=LISTENERS_SECONDS)
     )
@@ -213,7 +216,7 @@ def sandbox(*, host: str, port: int) -> None:
     from veo_mcp.wiring import sandbox_folder
 
     settings = Settings.from_environment()
-    app = build_app(sandbox_folder(settings), seconds=settings.sandbox_seconds)
+    app = build_app(sandbox_folder(settings), seconds=settings.sandbox_seconds, host=host)
     click.echo(f"The sandbox listens on http://{host}:{port}: set AIMLAPI_BASE_URL to that, and any key.", err=True)
     uvicorn.run(app, host=host, port=port, log_level="warning")
 
