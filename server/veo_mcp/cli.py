@@ -26,6 +26,8 @@ from veo_mcp.settings import Settings
 from veo_mcp.signals import hang_ups, until_told_to_end
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from veo_mcp.results import VideoResult
     from veo_mcp.server import VeoServer
 
@@ -158,11 +160,16 @@ def _build(settings: Settings, **wiring: Any) -> "VeoServer":
         gc.enable()
 
 
+def http_app(settings: Settings, host: str, **wiring: Any) -> "Starlette":
+    """Return the app that is served over HTTP."""
+    return _build(settings, **wiring).streamable_http_app(host=host, session_idle_timeout=SESSION_IDLE_SECONDS)
+
+
 async def _serve_http(settings: Settings, host: str, port: int) -> None:
     """Serve as the SDK does, but end although somebody still listens: a stream of changes has no end of its own."""
     import uvicorn
 
-    app = _build(settings).streamable_http_app(host=host, session_idle_timeout=SESSION_IDLE_SECONDS)
+    app = http_app(settings, host)
     server = uvicorn.Server(
         uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=LISTENERS_SECONDS)
     )
