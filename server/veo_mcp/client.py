@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
 import anyio
+import anyio.to_thread
 import httpx2
 
 from veo_mcp import __version__, tracing
@@ -43,6 +44,9 @@ ANSWER_SECONDS = 180.0
 
 ANSWER_BYTES = 1 << 20
 """What is read of an answer; an honest one has a few hundred bytes."""
+
+AT_ONCE_BYTES = 1 << 16
+"""To take the key out of a longer answer may take a tenth of a second and more."""
 
 KEPT_HEADERS = frozenset({"content-type", "location", "retry-after"})
 
@@ -158,16 +162,20 @@ class VeoClient:
         except TimeoutError as error:
             raise httpx2.ReadTimeout("The answer did not end.") from error
         kept = {name: value for name, value in response.headers.items() if name in KEPT_HEADERS}
-        content = self._without_key(content)
+        content = bytes(content)
+        if len(content) > AT_ONCE_BYTES:  # no honest answer about a video: the event loop goes on meanwhile
+            content = await anyio.to_thread.run_sync(self._without_key, content)
+        else:
+            content = self._without_key(content)
         kept = {name: self._cleaned(value) for name, value in kept.items()}
         kept["content-type"] = kept.get("content-type", "").partition(";")[0]  # whatever it was, it is UTF-8 now
         asked = httpx2.Request(method, self._base_url + path)
         return httpx2.Response(response.status_code, headers=kept, content=content, request=asked)
 
-    def _without_key(self, content: bytes | bytearray) -> bytes:
+    def _without_key(self, content: bytes) -> bytes:
         """Return the answer as UTF-8 without our key: removed before decoding and after, as escapes hide escapes."""
         text = self._cleaned(content.decode(json.detect_encoding(content), "replace"))
-        if "\\" in text:
+        if "\\u00" in text:
             text = _JSON_STRING.sub(self._cleaned_string, text)
         return text.encode()
 
@@ -176,6 +184,8 @@ class VeoClient:
 
     def _cleaned_string(self, found: re.Match[str]) -> str:
         """Return a JSON string as it came unless the key is in what it means."""
+        if "\\u00" not in found[0]:
+            return found[0]
         try:
             meant = str(json.loads(found[0]))
         except ValueError:

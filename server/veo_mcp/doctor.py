@@ -17,7 +17,7 @@ from pathlib import Path
 from veo_mcp import __version__, media, network, private
 from veo_mcp.client import VeoClient
 from veo_mcp.errors import BadFile, SettingsError, UpstreamError, VeoError
-from veo_mcp.quoting import as_said, quoted, shown
+from veo_mcp.quoting import as_said, quoted, shown_lines
 from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings, is_set
 from veo_mcp.store import Database, Store, sqlite_version
 from veo_mcp.wiring import database_address, open_api, previews_folder
@@ -36,7 +36,7 @@ class Finding:
 
     @property
     def line(self) -> str:
-        return f"{_MARKS[self.ok]} {self.what:<9} {shown(self.said)}"
+        return f"{_MARKS[self.ok]} {self.what:<9} {shown_lines(self.said)}"
 
 
 async def examine(environ: Mapping[str, str], *, online: bool = False) -> list[Finding]:
