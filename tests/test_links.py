@@ -123,15 +123,24 @@ async def test_a_name_without_an_address_is_a_download_that_may_be_tried_again(
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://127.0.0.1:8788", "http://localhost:8788", "http://gpu-box:8000", "http://[::1]:1"]
+    "origin",
+    [
+        "http://127.0.0.1:8788",
+        "http://localhost:8788",
+        "http://gpu-box:8000",
+        "https://api.tunnelled",
+        "http://[::1]:1",
+    ],
 )
 async def test_where_the_api_is_on_this_network_its_links_may_lead_there(
     origin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Resolver({"gpu-box": ["192.168.1.7"], "localhost": ["127.0.0.1"]}).install(monkeypatch)
+    Resolver({"gpu-box": ["192.168.1.7"], "api.tunnelled": ["198.18.0.5"], "localhost": ["127.0.0.1"]}).install(
+        monkeypatch
+    )
     upstream = Upstream()
     async with http_client(transport=upstream.transport) as http:
-        for host in ("127.0.0.1:9000", "192.168.1.9", "localhost", "[fd00::1]"):
+        for host in ("127.0.0.1:9000", "192.168.1.9", "198.18.0.6", "localhost", "[fd00::1]"):
             assert await download(http, tmp_path, f"http://{host}/a.mp4", origin=origin) == clip()
         with pytest.raises(BadFile, match=REFUSED):  # the clouds' own secrets are no GPU box's files
             await download(http, tmp_path, "http://169.254.169.254/a.mp4", origin=origin)
