@@ -1,4 +1,5 @@
 import logging
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -211,7 +212,7 @@ async def test_every_refusal_is_told_apart_with_advice_and_upstreams_own_words(
         ({"error": "As text."}, "As text."),
         ({"title": "Only a title"}, "Only a title"),
         ({}, ""),
-        (["a list"], '["a list"]'),
+        (["a list"], "['a list']"),
         ("[" * 100_000, "[" * 299 + "…"),
         ("1" * 5_000, "1" * 299 + "…"),
         ("<html><head><style>b{}</style></head><body><h1>400</h1> <b>Bad</b></body></html>", "400 Bad"),
@@ -510,3 +511,60 @@ async def test_a_page_in_an_odd_charset_is_read_as_utf_8(upstream: Upstream, cli
 async def test_a_price_that_makes_no_sense_is_none(upstream: Upstream, client: VeoClient, usage: str) -> None:
     upstream.orders = [says('{"id": "gen", "meta": {"usage": ' + usage + "}}")]
     assert (await client.create(a_request(), request_id="job_1")).cost_usd is None
+
+
+HOSTILE_PAGES = {
+    "open brackets": "<",
+    "open tags": "<a ",
+    "open scripts": "<script",
+    "open styles": "<style>",
+    "brackets and spaces": "< ",
+    "quotation marks": '"\\',
+    "addresses": "https://",
+    "keys": "bearer sk-?key=",
+}
+
+
+@pytest.mark.parametrize("piece", HOSTILE_PAGES.values(), ids=HOSTILE_PAGES)
+async def test_no_error_page_holds_up_everybody_else(piece: str, upstream: Upstream, client: VeoClient) -> None:
+    """The event loop serves all: an error page, which every poll may bring, takes it no longer than another."""
+
+    async def seconds(page: str) -> float:
+        upstream.polls = [says(page, 500)]
+        began = time.perf_counter()
+        with pytest.raises(OutcomeUnknown):
+            await client.retrieve("gen")
+        return time.perf_counter() - began
+
+    usual = min([await seconds("<p>All is well.</p>" * 1_000) for _ in range(5)])
+    assert min([await seconds(piece * (20_000 // len(piece))) for _ in range(5)]) < 10 * max(usual, 0.002)
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("<script>a<b</script >x", ""),
+        ("<script>never ends", ""),
+        ("<STYLE>b{}</STYLE>Bad", "Bad"),
+        ("a < 5 seconds", "a < 5 seconds"),
+        ("<<b>Bad</b>", "< Bad"),
+    ],
+)
+async def test_the_words_of_an_untidy_page_are_found(
+    page: str, said: str, upstream: Upstream, client: VeoClient
+) -> None:
+    upstream.polls = [says(page, 500)]
+    with pytest.raises(OutcomeUnknown) as caught:
+        await client.retrieve("gen")
+    assert caught.value.said == said
+
+
+@pytest.mark.parametrize("details", [["a"] * 200_000, [f"field{n}" for n in range(60_000)]])
+async def test_no_list_of_details_holds_up_everybody_else(
+    details: list[str], upstream: Upstream, client: VeoClient
+) -> None:
+    upstream.orders = [says({"message": "validation " + "b" * 200_000, "errors": details}, 400)]
+    began = time.perf_counter()
+    with pytest.raises(BadRequest):
+        await order(client)
+    assert time.perf_counter() - began < 2

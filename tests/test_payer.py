@@ -426,7 +426,7 @@ async def test_the_log_tells_what_happened_without_prompt_or_key(
         job = await studio.wait((await studio.submit(a_request())).job, 10)
     assert job.state is State.COMPLETED
     told = "\n".join(record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG)
-    assert "ordered as gen" in told
+    assert 'ordered as "gen"' in told
     assert "lighthouse" not in told.lower()
     assert place.settings().api_key is not None
     assert "0123456789abcdef" not in caplog.text

@@ -136,7 +136,7 @@ async def test_a_word_that_nobody_knows_is_told_and_waited_out(place: Place) -> 
         heard = await studio.known(order.job.id)
         gate.opened.set()
         job = await studio.wait(heard, 10)
-    assert heard.note == "upstream says 'post-processing'"
+    assert heard.note == 'upstream says "post-processing"'
     assert (job.state, job.note) == (State.COMPLETED, "")
 
 

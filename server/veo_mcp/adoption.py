@@ -6,8 +6,9 @@ from datetime import datetime
 
 from veo_mcp.api import Generation
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import InvalidRequest, NotFound, UnknownGeneration, UpstreamError, as_said
-from veo_mcp.jobs import Job, State, new_job_id
+from veo_mcp.errors import InvalidRequest, NotFound, UnknownGeneration, UpstreamError
+from veo_mcp.jobs import HANDLE_CHARACTERS, Job, State, new_job_id
+from veo_mcp.quoting import as_said, one_line
 from veo_mcp.settings import Settings
 from veo_mcp.store import Store
 from veo_mcp.watcher import Watcher
@@ -87,5 +88,5 @@ def _cannot_say(generation_id: str, error: UpstreamError) -> str:
 def _perhaps(lost: Job, generation_id: str) -> str:
     return (
         f"An order of {lost.created_at:%Y-%m-%d %H:%M} UTC is of unknown outcome. If this is its video,"
-        f' get_video_status(generation_id="{lost.id}={generation_id}") settles it.'
+        f' get_video_status(generation_id="{lost.id}={one_line(generation_id, HANDLE_CHARACTERS)}") settles it.'
     )

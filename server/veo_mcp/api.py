@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from veo_mcp.errors import printable
+from veo_mcp.quoting import identifier, printable
 
 CREDITS_PER_USD = 2_000_000
 """AI/ML API's docs: $1 = 2,000,000 credits; the older key `tokens_used` is the same unit."""
@@ -185,13 +185,18 @@ def _error(error: object) -> tuple[str, str]:
     if isinstance(error, Mapping):
         found = cast("Mapping[str, Any]", error)
         if detail := found.get("detail"):
-            return _text(found.get("name")), _error(detail)[1]
+            return _name(found, "name"), _error(detail)[1]
         message = _text(found.get("message")) or _text(found.get("msg"))
-        return _text(found.get("name")) or _text(found.get("code")) or _text(found.get("type")), message
+        return _name(found, "name", "code", "type"), message
     if isinstance(error, Sequence):
         parts = [_error(item)[1] for item in cast("Sequence[object]", error)]
         return "", "; ".join(part for part in parts if part)
     return "", ""
+
+
+def _name(error: Mapping[str, Any], *keys: str) -> str:
+    """Return the first of these that is a short identifier: the name stands outside of quotation marks."""
+    return next((name for key in keys if (name := identifier(_text(error.get(key))))), "")
 
 
 def _cost(meta: object) -> float | None:

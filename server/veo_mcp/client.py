@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
 import anyio
+import anyio.to_thread
 import httpx2
 
 from veo_mcp import __version__, tracing
@@ -28,8 +29,8 @@ from veo_mcp.errors import (
     Refused,
     Unauthorized,
     UpstreamError,
-    quoted,
 )
+from veo_mcp.quoting import one_line, quoted, spellings
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +45,18 @@ ANSWER_SECONDS = 180.0
 ANSWER_BYTES = 1 << 20
 """What is read of an answer; an honest one has a few hundred bytes."""
 
+AT_ONCE_BYTES = 1 << 16
+"""To take the key out of a longer answer may take a tenth of a second and more."""
+
 KEPT_HEADERS = frozenset({"content-type", "location", "retry-after"})
+
+READ_CHARACTERS, SAID_CHARACTERS = 20_000, 2_000
+"""What is read of an error page, and of each part of a message."""
 
 KEY_CHARACTERS = 8
 """A shorter key is a stand-in for one; looking for it in answers would only find words."""
+
+_JSON_STRING = re.compile(r'"(?:[^"\\]+|\\.)*(?:"|\\?\Z)', re.DOTALL)  # one without an end ends with the text
 
 _NOTHING_LEFT = (
     httpx2.ConnectError,
@@ -80,6 +89,7 @@ class VeoClient:
         self._paying = paying or http
         self._base_url = base_url
         self._key = api_key
+        self._key_spelled = spellings(api_key) if len(api_key) >= KEY_CHARACTERS else None
         self._headers = {"Authorization": f"Bearer {api_key}", "User-Agent": f"veo-mcp/{__version__}"}
         self._letter_case: dict[tuple[str, str], str] = {}  # learned from refusals: (field, ours) -> upstream's
 
@@ -122,10 +132,10 @@ class VeoClient:
         try:
             return await self._order(request, request_id, before_sending, received)
         except OutcomeUnknown:
-            said = self._without_key(bytes(received)).decode(errors="replace")
+            said = self._without_key(bytes(received)).decode()
             for words in (request.prompt, json.dumps(request.prompt)[1:-1]):
                 said = said.replace(words, "[prompt]")
-            logger.warning("%s: the outcome is unknown; the answer was %s", request_id, quoted(said) or "empty")
+            logger.warning("%s: the outcome is unknown; the answer was %s", request_id, quoted(said))
             raise
 
     async def _order(
@@ -194,14 +204,37 @@ class VeoClient:
                             break
         except TimeoutError as error:
             raise httpx2.ReadTimeout("The answer did not end.") from error
-        kept = {name: _plain(name, value) for name, value in response.headers.items() if name in KEPT_HEADERS}
-        kept = {name: self._without_key(value.encode()).decode() for name, value in kept.items()}
+        kept = {name: _ascii(value) for name, value in response.headers.items() if name in KEPT_HEADERS}
+        content = bytes(received)
+        if len(content) > AT_ONCE_BYTES:  # no honest answer about a video: the event loop goes on meanwhile
+            content = await anyio.to_thread.run_sync(self._without_key, content)
+        else:
+            content = self._without_key(content)
+        kept = {name: self._cleaned(value) for name, value in kept.items()}
+        kept["content-type"] = kept.get("content-type", "").partition(";")[0]  # whatever it was, it is UTF-8 now
         asked = httpx2.Request(method, self._base_url + path)
-        content = self._without_key(bytes(received))
         return httpx2.Response(response.status_code, headers=kept, content=content, request=asked)
 
     def _without_key(self, content: bytes) -> bytes:
-        return content.replace(self._key.encode(), b"[removed]") if len(self._key) >= KEY_CHARACTERS else content
+        """Return the answer as UTF-8 without our key: removed before decoding and after, as escapes hide escapes."""
+        text = self._cleaned(content.decode(json.detect_encoding(content), "replace"))
+        if "\\u00" in text:
+            text = _JSON_STRING.sub(self._cleaned_string, text)
+        return text.encode()
+
+    def _cleaned(self, text: str) -> str:
+        return text if self._key_spelled is None else self._key_spelled.sub("[removed]", text)
+
+    def _cleaned_string(self, found: re.Match[str]) -> str:
+        """Return a JSON string as it came unless the key is in what it means."""
+        if "\\u00" not in found[0]:
+            return found[0]
+        try:
+            meant = str(json.loads(found[0]))
+        except ValueError:
+            return found[0]
+        clean = self._cleaned(meant)
+        return found[0] if clean == meant else json.dumps(clean)
 
     def _learn(self, request: VideoRequest, said: str) -> bool:
         """Remember upstream's spelling of our values; say whether that changes what would be sent."""
@@ -340,7 +373,7 @@ def _elsewhere(response: httpx2.Response) -> str:
         url = response.request.url.join(response.headers["location"])
     except httpx2.InvalidURL:
         return ""
-    return quoted(re.sub(r"(/v[12]/|[?#]).*", "", str(url)))
+    return one_line(re.sub(r"(/v[12]/|[?#]).*", "", str(url)))
 
 
 def _forbidden(said: str) -> tuple[type[Refused], str]:
@@ -354,9 +387,7 @@ def _forbidden(said: str) -> tuple[type[Refused], str]:
     return Forbidden, "The API key is not allowed to do this: check its permissions and the account's credits."
 
 
-def _plain(name: str, value: str) -> str:
-    """Return a header in ASCII, a Content-Type without its charset: answers are UTF-8, and some name what is none."""
-    value = value.partition(";")[0] if name == "content-type" else value
+def _ascii(value: str) -> str:
     return value.encode("ascii", "replace").decode()
 
 
@@ -365,7 +396,7 @@ def _message(response: httpx2.Response) -> str:
     try:
         body = cast("object", response.json())
     except (ValueError, RecursionError):
-        return re.sub(r"<(?:style|script).*?</(?:style|script)>|<[^>]+>", " ", response.text[:20_000], flags=re.DOTALL)
+        return _without_tags(response.text[:READ_CHARACTERS])
     if not isinstance(body, Mapping):
         return response.text
     answer = cast("Mapping[str, Any]", body)
@@ -375,22 +406,30 @@ def _message(response: httpx2.Response) -> str:
     details = answer.get("errors") or (
         cast("Mapping[str, Any]", error).get("data") if isinstance(error, Mapping) else ""
     )
-    said = _words(message)
+    said = _words(message)[:READ_CHARACTERS]
     if _is_validation(message):
-        said = " ".join([said, *(detail for detail in _words(details).split("; ") if detail not in said)])
+        told = _words(details)[:SAID_CHARACTERS].split("; ")
+        said = " ".join([said, *(detail for detail in told if detail not in said[:SAID_CHARACTERS])])
     return said
+
+
+def _without_tags(page: str) -> str:
+    """Return the words of a page, in time that grows with its length: no open tag is searched for its end twice."""
+    page = re.sub(r"(?is)<(?:style|script)\b.*?(?:</(?:style|script)>|\Z)", " ", page)
+    return re.sub(r"<[^<>]*>", " ", page)
 
 
 def _is_validation(message: object) -> bool:
     return isinstance(message, str) and "validation" in message.lower()
 
 
-def _words(value: object) -> str:
+def _words(value: object, levels: int = 8) -> str:
     """Return the sentences in a message that may be a string, a list or an object of either."""
     if isinstance(value, Mapping):
-        return _words(list(cast("Mapping[str, object]", value).values()))
+        return _words(list(cast("Mapping[str, object]", value).values()), levels)
     if isinstance(value, list):
-        return "; ".join(words for item in cast("list[object]", value) if (words := _words(item)))
+        inner = cast("list[object]", value) if levels else []
+        return "; ".join(words for item in inner if (words := _words(item, levels - 1)))
     return "" if value is None else str(value)
 
 

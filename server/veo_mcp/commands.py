@@ -17,6 +17,7 @@ from veo_mcp import media, results, wording
 from veo_mcp.api import VideoRequest
 from veo_mcp.errors import InvalidRequest, LedgerError, NotConfirmed
 from veo_mcp.jobs import Job, State
+from veo_mcp.quoting import shown
 from veo_mcp.refusals import explain
 from veo_mcp.results import VideoFile, VideoList, VideoResult
 from veo_mcp.settings import Settings
@@ -160,7 +161,7 @@ def _told(video: VideoFile, result: VideoResult, inspection: media.Inspection) -
         video.path,
         wording.facts(video),
         f"sha256: {video.sha256}",
-        f"prompt: {result.prompt or 'not known'}",
+        f"prompt: {shown(result.prompt or 'not known')}",
         f"cost: {wording.cost(result)}",
         *(f"note: {warning}" for warning in result.warnings if warning not in inspection.unchecked),
     ]

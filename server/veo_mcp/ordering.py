@@ -18,7 +18,8 @@ from veo_mcp.api import (
     Seed,
     VideoRequest,
 )
-from veo_mcp.errors import NotConfirmed, quoted
+from veo_mcp.errors import NotConfirmed
+from veo_mcp.quoting import quoted
 from veo_mcp.studio import Studio
 
 StudioContext = Context[Studio]
@@ -103,7 +104,7 @@ def unanswered(said: str) -> str:
     """Say that the client could not bring an answer to the question, in its own words."""
     return (
         "Not ordered: the person was to be asked about the price, but this client brought no answer"
-        f' ("{quoted(said)}"). Nothing was sent or charged. Ask in the chat; the person can raise'
+        f" ({quoted(said)}). Nothing was sent or charged. Ask in the chat; the person can raise"
         " VEO_MCP_CONFIRM_ABOVE_USD."
     )
 

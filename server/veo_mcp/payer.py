@@ -12,9 +12,10 @@ import anyio.lowlevel
 
 from veo_mcp.api import VideoRequest
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import BadRequest, Busy, LedgerError, NotSent, OutcomeUnknown, Refused, UpstreamError, as_said
+from veo_mcp.errors import BadRequest, Busy, LedgerError, NotSent, OutcomeUnknown, Refused, UpstreamError
 from veo_mcp.jobs import Failure, Job
 from veo_mcp.pulse import Pulse
+from veo_mcp.quoting import as_said, quoted
 from veo_mcp.store import Store
 
 logger = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ class Payer:
         except OutcomeUnknown as error:
             return job.lost(_no_answer(job, error), at=self._clock())
         job = job.accepted(generation.id, cost_usd=generation.cost_usd)
-        logger.info("%s: ordered as %s", job.id, generation.id)
+        logger.info("%s: ordered as %s", job.id, quoted(generation.id))
         return await self._write(lambda: self._store.accept(job, owner=self._owner, lease=self._lease))
 
     def _lease_begins(self) -> Callable[[], None]:

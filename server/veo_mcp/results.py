@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from veo_mcp.advice import next_step
 from veo_mcp.jobs import Artifact, Failure, Job
+from veo_mcp.quoting import plain_link
 from veo_mcp.settings import Backend, Settings
 from veo_mcp.studio import Page
 
@@ -121,7 +122,7 @@ def _file(job: Job, video: Artifact) -> VideoFile:
         fps=video.fps,
         has_audio=video.has_audio,
         loudness_lufs=video.loudness_lufs,
-        url=job.url,
+        url=plain_link(job.url),
     )
 
 

@@ -15,13 +15,15 @@ import anyio
 import anyio.abc
 
 from veo_mcp import tracing
+from veo_mcp.advice import OUR_NAMES
 from veo_mcp.api import FAILURE_WORDS, Generation
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import ArtifactError, BadFile, Busy, LedgerError, LinkExpired, NotFound, UpstreamError, as_said
+from veo_mcp.errors import ArtifactError, BadFile, Busy, LedgerError, LinkExpired, NotFound, UpstreamError
 from veo_mcp.fetching import PAID, PERHAPS_PAID, Fetching, given_up
 from veo_mcp.jobs import Failure, Job, State
 from veo_mcp.payer import NOT_SENT, Payer, interrupted
 from veo_mcp.pulse import Pulse
+from veo_mcp.quoting import as_said, quoted
 from veo_mcp.store import Store
 
 logger = logging.getLogger(__name__)
@@ -277,7 +279,7 @@ class Watcher:
                 tries.failures += 1
                 is_clear = generation.word.lower() in FAILURE_WORDS
                 if tries.failures < (FAILED_POLLS if is_clear else DOUBTFUL_POLLS):
-                    said = f"upstream says {generation.word[:40]!r}{'' if is_clear else ' with an error'}"
+                    said = f"upstream says {quoted(generation.word, 40)}{'' if is_clear else ' with an error'}"
                     return self._still_waiting(job, tries, f"{said} and is asked again")
                 return job.failed(_failure(generation), at=self.clock())
             case "succeeded" if generation.url:
@@ -295,7 +297,7 @@ class Watcher:
             case "running":
                 return self._still_waiting(job.running(State.GENERATING), tries)
             case "odd":
-                return self._still_waiting(job, tries, f"upstream says {generation.word[:40]!r}")
+                return self._still_waiting(job, tries, f"upstream says {quoted(generation.word, 40)}")
             case _:
                 assert_never(generation.outcome)
 
@@ -341,7 +343,8 @@ def _trouble(error: UpstreamError) -> str:
 def _failure(generation: Generation) -> Failure:
     """Say what is known of the money: nothing where the word means something else, or that a result has expired."""
     said = as_said(generation.error_message or generation.word or "no reason given")
-    name = generation.error_name or "generation_failed"
+    name = generation.error_name if generation.error_name not in OUR_NAMES else ""
+    name = name or "generation_failed"
     if generation.word.lower() in FAILURE_WORDS - {"expired"}:
         message = f"The generation failed.{said} Failed generations are not charged."
         return Failure(name=name, message=message, charged="no")

@@ -16,6 +16,7 @@ from veo_mcp.client import VeoClient
 from veo_mcp.deliveries import Deliveries
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import utc_now
+from veo_mcp.network import http_client
 from veo_mcp.payer import Payer
 from veo_mcp.pulse import Pulse
 from veo_mcp.settings import Settings
@@ -45,12 +46,10 @@ async def open_studio(
     """
     async with AsyncExitStack() as stack:
         transport = transport or (_sandbox(settings) if settings.backend == "sandbox" else None)
-        http = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, trust_env=True))
+        http = await stack.enter_async_context(http_client(transport=transport))
         store = Store(Database(database_address(settings)))
         stack.push_async_callback(store.close)
-        paying = await stack.enter_async_context(
-            httpx2.AsyncClient(transport=transport, limits=httpx2.Limits(max_keepalive_connections=0))
-        )
+        paying = await stack.enter_async_context(http_client(transport=transport, fresh_connections=True))
         client = _client(settings, http, paying)
         studio = _assemble(settings, http, client, store, clock, pace or pace_of(settings), caller)
         stack.push_async_callback(studio.deliveries.close)
@@ -72,7 +71,7 @@ def _assemble(
     caller: str | None,
 ) -> Studio:
     owner, pulse = secrets.token_hex(8), Pulse()
-    artifacts, previews = Artifacts(http, settings.output_dir), previews_folder(settings)
+    artifacts, previews = _artifacts(settings, http), previews_folder(settings)
     fetching = Fetching(artifacts, previews, owner=owner, clock=clock, pause=pace.retry)
     payer = Payer(store, client, pulse, owner=owner, lease=pace.lease, clock=clock, pause=pace.retry)
     watcher = Watcher(
@@ -90,8 +89,8 @@ def _assemble(
 async def open_api(settings: Settings) -> AsyncGenerator[tuple[VeoClient, Artifacts]]:
     """Open just the way to the API and to files, without ledger and watcher: the caller alone remembers the ids."""
     transport = _sandbox(settings) if settings.backend == "sandbox" else None
-    async with httpx2.AsyncClient(transport=transport) as http:
-        yield _client(settings, http, http), Artifacts(http, settings.output_dir)
+    async with http_client(transport=transport) as http:
+        yield _client(settings, http, http), _artifacts(settings, http)
 
 
 def _client(settings: Settings, http: httpx2.AsyncClient, paying: httpx2.AsyncClient) -> VeoClient:
@@ -100,6 +99,10 @@ def _client(settings: Settings, http: httpx2.AsyncClient, paying: httpx2.AsyncCl
         return VeoClient(http, base_url=SANDBOX_ORIGIN, api_key=SANDBOX_KEY, model=settings.model, paying=paying)
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     return VeoClient(http, base_url=settings.base_url, api_key=key, model=settings.model, paying=paying)
+
+
+def _artifacts(settings: Settings, http: httpx2.AsyncClient) -> Artifacts:
+    return Artifacts(http, settings.output_dir, origin="" if settings.backend == "sandbox" else settings.base_url)
 
 
 def pace_of(settings: Settings) -> Pace:

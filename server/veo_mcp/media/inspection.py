@@ -10,10 +10,11 @@ import anyio
 import anyio.to_thread
 from pydantic import ValidationError
 
-from veo_mcp.errors import BadFile, quoted
+from veo_mcp.errors import BadFile
 from veo_mcp.media.boxes import Damaged
 from veo_mcp.media.facts import Inspection, by_header
 from veo_mcp.media.header import read_header
+from veo_mcp.quoting import quoted
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ async def _run(task: str, path: Path, target: Path | None, seconds: float) -> In
 def _answer(returncode: int, answer: bytes, complaints: bytes) -> Inspection:
     said = complaints.decode(errors="replace").strip()
     if said:
-        logger.warning("inspection: %s", said[-_LOGGED_CHARACTERS:])
+        logger.warning("inspection: %s", quoted(said[-_LOGGED_CHARACTERS:], _LOGGED_CHARACTERS))
     if returncode < 0:
         raise _NoAnswer(f"the inspection was ended by signal {-returncode}")
     if returncode:
