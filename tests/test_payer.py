@@ -227,7 +227,7 @@ async def test_an_answer_that_breaks_our_code_is_an_unknown_outcome_and_its_begi
     async with place.open() as studio:
         job = await ordered(studio)
     assert job.state is State.UNKNOWN
-    assert '{"error": {"message": [[[' in caplog.text
+    assert "{'error': {'message': [[[" in caplog.text
     assert len(place.upstream.posts) == 1
 
 
@@ -242,7 +242,7 @@ async def test_a_bug_in_reading_the_paid_answer_is_an_unknown_outcome(
     async with place.open() as studio:
         job = await ordered(studio)
     assert job.state is State.UNKNOWN
-    assert '"id":"paid","prompt":"[prompt]"' in caplog.text
+    assert "'id':'paid','prompt':'[prompt]'" in caplog.text
     assert len(place.upstream.posts) == 1
 
 
