@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from databases import scratch_database
 from processes import Scene
-from stand_in import Upstream, listening
+from stand_in import listening
+
+from paid_service import Upstream
 
 POSTGRES = os.environ.get("VEO_MCP_TEST_POSTGRES")
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from processes import Scene, until
-from stand_in import Upstream
 from test_http import answers, assert_ends_cleanly, free_port
 from wire import wired
+
+from paid_service import Upstream
 
 PROMPT = "A kite above the dunes"
 

@@ -17,8 +17,11 @@ import anyio
 import pytest
 from databases import out_of_reach
 from mcp import MCPError
-from processes import Figures, NoVideo, Scene, Server
-from stand_in import Stage, Trouble
+from processes import NoVideo, Scene, Server
+from proof import Figures
+
+from hostile_answers import Trouble
+from paid_service import Stage
 
 SECONDS = float(os.environ.get("VEO_MCP_STORM_SECONDS", "45"))
 PROCESSES = 3
