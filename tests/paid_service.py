@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hostile_answers import Trouble
@@ -103,6 +103,10 @@ class Upstream:
     _all_gates: list[Gate] = field(default_factory=list[Gate])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def will_meet(self, stage: Stage, prompt: str, trouble: Trouble, times: int = 1) -> None:
+        """Let the next so many calls about this prompt meet the trouble there."""
+        self.troubles[stage, prompt].extend([trouble] * times)
+
     def gate(self, stage: Stage, prompt: str) -> Gate:
         """Stop the next call about this prompt there."""
         gate = self._gates[stage, prompt] = Gate()
@@ -141,17 +145,24 @@ class Upstream:
             if heard.asked == wait.asked and wait.began < heard.at < wait.began + wait.seconds - 0.02
         ]
 
-    def charge(self, prompt: str, request_id: str, *, same_id: bool = False) -> Generation:
+    def charge(self, prompt: str, request_id: str) -> Generation:
         with self._lock:
             number = len(self.paid) + 1
             generation = Generation(
-                id=self.paid[-1].id if same_id and self.paid else f"-{number:04d}a/b:google/veo-3.1-t2v-fast",
+                id=f"-{number:04d}a/b:google/veo-3.1-t2v-fast",
                 prompt=prompt,
                 request_id=request_id,
                 charged_at=time.monotonic(),
             )
             self.paid.append(generation)
         return generation
+
+    def confuse(self, generation: Generation) -> Generation:
+        """Give it the id of the one that was charged before it."""
+        with self._lock:
+            place = self.paid.index(generation)
+            self.paid[place] = replace(generation, id=self.paid[max(place - 1, 0)].id)
+            return self.paid[place]
 
     def is_done(self, generation: Generation) -> bool:
         done_at = generation.charged_at + self.seconds

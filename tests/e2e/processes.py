@@ -74,6 +74,11 @@ class Server:
     async def status(self, handle: str, wait_seconds: float = 0) -> VideoResult:
         return _video(await self.call("get_video_status", generation_id=handle, wait_seconds=wait_seconds))
 
+    async def state_of(self, handle: str) -> str:
+        """Return the job's state as the ledger has it; asking for nothing changes nothing."""
+        listed = VideoList.model_validate((await self.call("list_videos", limit=100)).structured_content)
+        return next(video.status for video in listed.videos if video.generation_id == handle)
+
     async def ledger(self) -> list[VideoResult]:
         """Return every job, each once it is settled."""
         handles: list[str] = []

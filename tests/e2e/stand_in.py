@@ -78,11 +78,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._break_off(reset=trouble == "reset")
 
     def _charge(self, prompt: str, request_id: str) -> None:
+        generation = self.upstream.charge(prompt, request_id)
         trouble = self.upstream.come_to("charged", prompt)
-        generation = self.upstream.charge(prompt, request_id, same_id=trouble == "same id")
         self.upstream.deeds[request_id].append(f"charged: {trouble or 'answered'}")
         usage = {"credits_used": 1_040_000, "usd_spent": 9e14 if trouble == "price" else 0.52}
         body = {"id": generation.id, "status": "queued", "meta": {"usage": usage}}
+        if trouble == "same id":
+            body["id"] = self.upstream.confuse(generation).id
         answer = hostile.in_json(200, body, kind=hostile.HEX if trouble == "charset" else "application/json")
         if trouble in hostile.FOREIGN:
             self._send(hostile.FOREIGN[trouble])
