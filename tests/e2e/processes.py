@@ -177,8 +177,13 @@ class Scene:
         return found | self.environment
 
     @asynccontextmanager
-    async def server(self, *, stop: str | None = None, hurried: bool = True, **extra: str) -> AsyncGenerator[Server]:
-        """Start a process that serves on stdio; `stop` names the function before which its first call halts."""
+    async def server(
+        self, *, stop: str | None = None, hurried: bool = True, clock: str | None = None, **extra: str
+    ) -> AsyncGenerator[Server]:
+        """Start a process that serves on stdio.
+
+        `stop` names the function before which its first call halts, `clock` the seconds that its clock is fast.
+        """
         self._servers += 1
         self.folder.mkdir(parents=True, exist_ok=True)
         place = self.folder / f"server-{self._servers}"
@@ -186,6 +191,8 @@ class Scene:
         variables = self.variables() | {"E2E_PID": str(place.with_suffix(".pid"))} | extra
         if hurried:
             variables |= {"E2E_LEASE": str(self.lease), "E2E_BEAT": str(self.beat), "E2E_BUSY": "0.5"}
+        if clock is not None:
+            variables["E2E_CLOCK"] = clock
         if stop is not None:
             variables |= {"E2E_STOP": stop, "E2E_SIGN": str(sign)}
         parameters = StdioServerParameters(command=sys.executable, args=[str(WRAPPER)], env=variables)

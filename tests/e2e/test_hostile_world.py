@@ -173,7 +173,7 @@ async def test_a_process_with_a_wrong_clock_takes_over_and_brings_the_video_home
         await until(lambda: scene.upstream.paid)
         await server.has_said("ordered as")
         server.kill()
-    async with scene.server(E2E_CLOCK=fast) as wrong:
+    async with scene.server(clock=fast) as wrong:
         await wrong.has_said("taken over")
         await anyio.sleep(1)
         scene.upstream.holding = False
@@ -187,7 +187,7 @@ async def test_two_processes_whose_clocks_differ_pay_once_for_the_same_order(fil
     """Else the order of one is settled by the other while its paid call is on its way."""
     scene = file_scene
     gate = scene.upstream.gate("charged", PROMPT)
-    async with scene.server() as right, scene.server(E2E_CLOCK=fast) as wrong:
+    async with scene.server() as right, scene.server(clock=fast) as wrong:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(right.make, PROMPT)
             await until(gate.reached.is_set)
