@@ -15,7 +15,7 @@ MOST_POSTS = 3
 """The paid call of one order is made at most so often, and again only after a no in the service's own envelope."""
 
 _REPEATABLE = {f"arrived: {trouble}" for trouble in (*hostile.BUSY, "400")}
-_ANSWERED = {"answered", "bad header", "charset", "late", "price", "same id"}
+_BEGUN = {"answered", "bad header", "charset", "late", "price", "same id", "cut in headers", "cut in body"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class Proof:
         trouble = deeds[-1].partition(": ")[2]
         if trouble in hostile.FOREIGN:
             return told <= {str(hostile.FOREIGN[trouble].status)}
-        return told <= ({"200"} if trouble in _ANSWERED else {trouble[:3]})
+        return told <= ({"200"} if trouble in _BEGUN else {trouble[:3]})
 
     def _count_charges(self, meant: Mapping[str, int] | None) -> None:
         requests = Counter(generation.request_id for generation in self.upstream.paid)

@@ -82,7 +82,7 @@ async def test_two_orders_that_got_the_same_id_can_both_be_asked_for(file_scene:
         await server.make(OTHER)
         one, two = (generation.request_id for generation in scene.upstream.paid)
         assert ((await server.status(one)).prompt, (await server.status(two)).prompt) == (PROMPT, OTHER)
-        assert (await scene.prove(server, {PROMPT: 1, OTHER: 1})).saved == 2
+        await scene.prove(server, {PROMPT: 1, OTHER: 1})
 
 
 @pytest.mark.parametrize("trouble", OWN)

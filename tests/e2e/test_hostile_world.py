@@ -12,6 +12,7 @@ from processes import Scene, until
 from veo_mcp.results import VideoResult
 
 PROMPT = "A heron in the reeds"
+OTHER = "A heron above the lake"
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be deleted")]
 
@@ -83,6 +84,41 @@ async def test_a_database_that_is_deleted_while_a_video_is_made_costs_no_video(
         assert (await scene.prove(other, {PROMPT: 1})).saved == 1
     async with scene.server() as restarted:
         assert (await scene.prove(restarted, {PROMPT: 1})).ordered == 1
+
+
+async def test_a_process_that_starts_after_the_side_files_were_deleted_does_not_pay_again(file_scene: Scene) -> None:
+    """Else it sees a ledger without the last orders, and what the two then write destroys the file."""
+    scene = file_scene
+    scene.upstream.holding = True
+    async with scene.server() as server:
+        await server.order(PROMPT)
+        await until(lambda: scene.upstream.paid)
+        world.delete_database(scene.home / "jobs.sqlite3", only_side_files=True)
+        await anyio.sleep(2 * scene.lease)
+        async with scene.server() as newcomer:
+            await newcomer.call("create_video", prompt=PROMPT, duration=4)
+            scene.upstream.holding = False
+            await newcomer.make(OTHER)
+            await until(lambda: len(list(scene.videos.glob("*.mp4"))) == 2, seconds=20)
+        assert len(scene.upstream.paid) == 2
+    async with scene.server() as restarted:
+        assert (await scene.prove(restarted, {PROMPT: 1, OTHER: 1})).saved == 2
+
+
+async def test_processes_that_are_killed_after_the_database_was_deleted_have_lost_nothing(file_scene: Scene) -> None:
+    """Else what was restored is only in the memory of a process."""
+    scene = file_scene
+    scene.upstream.holding = True
+    async with scene.server() as server:
+        await server.order(PROMPT)
+        await until(lambda: scene.upstream.paid)
+        world.delete_database(scene.home / "jobs.sqlite3")
+        await anyio.sleep(2 * scene.lease)
+        server.kill()
+    scene.upstream.holding = False
+    async with scene.server() as server:
+        assert (await server.make(PROMPT)).status == "completed"
+        assert (await scene.prove(server, {PROMPT: 1})).saved == 1
 
 
 async def test_a_database_that_is_deleted_during_the_paid_call_costs_no_video(file_scene: Scene) -> None:

@@ -33,6 +33,7 @@ class Weather:
     """A storm's answers, until it is `over`. A wrong failure is said once of a prompt: said often, it is believed."""
 
     dice: random.Random
+    without: frozenset[str] = frozenset()
     over: bool = False
     busy: set[str] = field(default_factory=set[str])
     _failed: set[str] = field(default_factory=set[str])
@@ -41,7 +42,7 @@ class Weather:
         fate = self.dice.random()
         for trouble, chance in CHANCES[stage].items() if not self.over else ():
             if fate < chance:
-                return self._met(trouble, prompt)
+                return None if f"{stage}: {trouble}" in self.without else self._met(trouble, prompt)
             fate -= chance
         return None
 
