@@ -99,7 +99,7 @@ async def test_a_process_that_starts_after_the_side_files_were_deleted_does_not_
             await newcomer.call("create_video", prompt=PROMPT, duration=4)
             scene.upstream.holding = False
             await newcomer.make(OTHER)
-            await until(lambda: len(list(scene.videos.glob("*.mp4"))) == 2, seconds=20)
+            await until(lambda: len(list(scene.videos.glob("*.mp4"))) >= 2, seconds=20)
         assert len(scene.upstream.paid) == 2
     async with scene.server() as restarted:
         assert (await scene.prove(restarted, {PROMPT: 1, OTHER: 1})).saved == 2

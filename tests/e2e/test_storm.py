@@ -31,14 +31,14 @@ CALM_SECONDS = 60.0
 
 WITHOUT = frozenset(name.strip() for name in os.environ.get("VEO_MCP_STORM_WITHOUT", "").split(";"))
 PROCESSES = 3
-CUSTOMERS = 14
-STRIKERS = 3
+CUSTOMERS = 20
+STRIKERS = 2
 CLOCKS = ["259200", "-7200"]
 
 GONE = MCPError, NoVideo, anyio.ClosedResourceError, anyio.BrokenResourceError
 
 STRIKES = {
-    "kill": 6, "freeze": 3, "lock": 2, "lock past the lease": 1, "outage": 2, "rename the folder": 1,
+    "kill": 5, "freeze": 3, "lock": 2, "lock past the lease": 1, "outage": 2, "rename the folder": 1,
     "replace the folder": 1, "delete the previews": 1, "delete the database": 1, "delete its side files": 1,
 }  # fmt: skip
 
@@ -60,8 +60,8 @@ class Storm:
         self.scene.environment["VEO_MCP_POLL_SECONDS"] = "0.1"
         upstream = self.scene.upstream
         upstream.weather = self.weather
-        upstream.seconds, upstream.together = 3.0, 1.0
-        upstream.late_seconds, upstream.outage_seconds = 2 * self.scene.lease + 0.5, 1.0
+        upstream.seconds, upstream.together = 4.0, 1.0
+        upstream.late_seconds, upstream.outage_seconds = 2 * self.scene.lease + 0.5, 0.7
 
     @property
     def faults(self) -> Counter[str]:

@@ -17,8 +17,8 @@ CHANCES: dict[Stage, dict[Trouble, float]] = {
         "bad header": 0.03, "charset": 0.03, "late": 0.01, "price": 0.02, "same id": 0.005,
     },
     "polled": {
-        **dict.fromkeys(hostile.POLLS, 0.06),
-        "cut": 0.06, "reset": 0.05, "idle": 0.08, "error": 0.03, "failed": 0.03, "outage": 0.02,
+        **dict.fromkeys(hostile.POLLS, 0.07),
+        "brackets": 0.02, "cut": 0.07, "reset": 0.06, "idle": 0.08, "error": 0.03, "failed": 0.03, "outage": 0.01,
         "429 wait": 0.01, "503 wait": 0.01,
     },
     "downloading": dict.fromkeys(hostile.DOWNLOADS, 0.08),
