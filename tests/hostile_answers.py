@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Busy = Literal["429", "503", "429 problem", "503 problem", "429 plain", "503 plain", "429 coded", "503 coded"]
+Busy = Literal["429 problem", "503 problem", "429 plain", "503 plain", "429 coded", "503 coded"]
 """Not charged, and said in one of the service's own three envelopes."""
 
 Unpaid = Literal["400", "cut", "reset"]
@@ -67,16 +67,14 @@ def own(status: int, envelope: str, message: str, **headers: str) -> Answer:
 
 def busy(trouble: Busy, *, retry_after: float) -> Answer:
     status, _, envelope = trouble.partition(" ")
-    return own(int(status), envelope or "plain", "Not now", Retry_After=f"{retry_after:g}")
+    return own(int(status), envelope, "Not now", Retry_After=f"{retry_after:g}")
 
 
 HEX = "application/json; charset=hex"
 _NESTED = Answer(status=200, body=b"[" * 100_000)
 _HEX_PAGE = Answer(status=200, body=page(200).body, kind="text/html; charset=hex")
 
-BUSY: tuple[Busy, ...] = (
-    "429", "503", "429 problem", "503 problem", "429 plain", "503 plain", "429 coded", "503 coded",
-)  # fmt: skip
+BUSY: tuple[Busy, ...] = ("429 problem", "503 problem", "429 plain", "503 plain", "429 coded", "503 coded")
 
 FOREIGN: dict[Foreign, Answer] = {
     "503 html": page(503),

@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import Literal
 
 from hostile_answers import Trouble
@@ -105,7 +106,7 @@ class Upstream:
 
     def will_meet(self, stage: Stage, prompt: str, trouble: Trouble, times: int = 1) -> None:
         """Let the next so many calls about this prompt meet the trouble there."""
-        self.troubles[stage, prompt].extend([trouble] * times)
+        self.troubles[stage, prompt].extend(repeat(trouble, times))
 
     def gate(self, stage: Stage, prompt: str) -> Gate:
         """Stop the next call about this prompt there."""

@@ -13,8 +13,6 @@ OTHER = "A heron above the lake"
 
 pytestmark = pytest.mark.slow
 
-OWN: list[Busy] = ["429 problem", "503 problem", "429 plain", "503 plain", "429 coded", "503 coded"]
-
 
 def posts_charges(scene: Scene, prompt: str = PROMPT) -> tuple[int, int]:
     return scene.upstream.posts(prompt), len(scene.upstream.paid_for(prompt))
@@ -85,7 +83,7 @@ async def test_two_orders_that_got_the_same_id_can_both_be_asked_for(file_scene:
         await scene.prove(server, {PROMPT: 1, OTHER: 1})
 
 
-@pytest.mark.parametrize("trouble", OWN)
+@pytest.mark.parametrize("trouble", hostile.BUSY)
 async def test_a_busy_service_is_asked_three_times_at_most(file_scene: Scene, trouble: Busy) -> None:
     """Else a service that charges in spite of its no is paid for ever."""
     scene = file_scene
@@ -97,7 +95,7 @@ async def test_a_busy_service_is_asked_three_times_at_most(file_scene: Scene, tr
         await scene.prove(server, {})
 
 
-@pytest.mark.parametrize("trouble", OWN)
+@pytest.mark.parametrize("trouble", hostile.BUSY)
 async def test_a_service_that_was_busy_twice_makes_the_video(file_scene: Scene, trouble: Busy) -> None:
     """Else the user gets no video for a no that meant "in a moment"."""
     scene = file_scene

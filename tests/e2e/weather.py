@@ -7,10 +7,8 @@ import hostile_answers as hostile
 from hostile_answers import Trouble
 from paid_service import Stage
 
-OWN = ("429 problem", "503 problem", "429 plain", "503 plain", "429 coded", "503 coded")
-
 CHANCES: dict[Stage, dict[Trouble, float]] = {
-    "arrived": {**dict.fromkeys(OWN, 0.05), "cut": 0.01, "reset": 0.02},
+    "arrived": {**dict.fromkeys(hostile.BUSY, 0.05), "cut": 0.01, "reset": 0.02},
     "charged": {
         **dict.fromkeys(hostile.FOREIGN, 0.012),
         **dict.fromkeys(hostile.BROKEN, 0.012),
@@ -51,6 +49,6 @@ class Weather:
             if prompt in self._failed:
                 return None
             self._failed.add(prompt)
-        if trouble in OWN:
+        if trouble in hostile.BUSY:
             self.busy.add(prompt)
         return trouble
