@@ -6,8 +6,8 @@ from pathlib import Path
 import anyio
 import pytest
 from processes import Scene, Server, until
-from stand_in import Stage
 
+from paid_service import Stage
 from veo_mcp.results import VideoResult
 
 PROMPT = "A kite above the dunes"
