@@ -115,7 +115,7 @@ async def _saying_what_is_left(settings: Settings) -> AsyncGenerator[list[Job]]:
 
 def _left(job: Job) -> str:
     """Say what becomes of a job for which nobody waits any longer."""
-    if job.state is State.SUBMITTING and job.sent_at is None:
+    if job.sent_at is None and job.state in (State.SUBMITTING, State.FAILED):
         return "Nothing was sent or charged: the same command orders the video."
     if job.state in (State.SUBMITTING, State.UNKNOWN):
         return f"The order may have been received and charged: veo-mcp status {job.handle} says what to do."
