@@ -7,8 +7,9 @@ from typing import Any
 
 from studios import NOON
 from veo_mcp.jobs import Job
-from veo_mcp.store import Store
+from veo_mcp.store import Store, Terms
 
+ACCOUNT = "aimlapi-test"
 Opener = Callable[[], Store]
 Address = Path | str
 
@@ -19,7 +20,8 @@ MIDNIGHT = NOON.replace(hour=0)
 
 async def claim(store: Store, job: Job, **changes: Any) -> Job | None:
     """Claim and return the new job; None where the order is answered with another or refused."""
-    usual: dict[str, Any] = {"owner": "me", "lease": 20, "since": MIDNIGHT, "limit_usd": None, "anew": False}
+    terms = Terms(since=MIDNIGHT, limit_usd=changes.pop("limit_usd", None))
+    usual: dict[str, Any] = {"owner": "me", "lease": 20, "caller": "me", "terms": terms}
     claimed = await store.claim(job, **(usual | changes))
     return claimed.job if claimed.is_new else None
 
@@ -34,7 +36,13 @@ async def owned(store: Store, job: Job, owner: str) -> bool:
     return await store.save(await kept(store, job), owner=owner)
 
 
+async def taken_over(store: Store, *, account: str, owner: str) -> list[Job]:
+    """Take over whatever nobody looks after, at the first look."""
+    abandoned = await store.abandoned(account=account)
+    return await store.take_over([each.job for each in abandoned], owner=owner, lease=20)
+
+
 async def kept(store: Store, job: Job) -> Job:
-    found = await store.get(job.id)
+    found = await store.get(job.id, account=job.account)
     assert found is not None
     return found

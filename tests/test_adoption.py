@@ -3,12 +3,12 @@
 import httpx2
 import pytest
 
-from studios import Place, a_request, fields_of, until_sent
-from test_watcher import ended, leave_behind
+from studios import Place, a_request
+from test_watcher import ended
 from upstream import Gate, accepts, completed, fails, says, status
-from veo_mcp.answers import answer
 from veo_mcp.errors import InvalidRequest, UnknownGeneration, UpstreamError
 from veo_mcp.jobs import State
+from veo_mcp.studio import Page
 
 
 @pytest.mark.parametrize("handle", ["8e9c:google/veo-3.1-t2v-fast", "-XLhM_WwM1UXTVnR5w9EV"])
@@ -110,46 +110,40 @@ async def test_one_of_our_own_ids_is_never_asked_for_upstream(place: Place) -> N
     assert place.upstream.seen == []
 
 
-async def test_a_job_of_another_account_is_shown_and_left_to_it(place: Place) -> None:
-    place.upstream.polls = [says({}, 404)]
-    job = await leave_behind(place, account="aimlapi-another")
-    async with place.open() as studio:
-        seen = await studio.look_up(job.id)
-        assert seen == job
-        assert await studio.refresh(seen) == seen
-        told = fields_of(answer(studio, seen))
-    assert any("another key" in warning for warning in told["warnings"])
-    assert "do not poll" in told["next_step"]
+# Another key on the same ledger
 
 
-async def test_after_the_key_was_changed_a_job_is_brought_over_when_it_is_asked_for(place: Place) -> None:
+async def test_another_key_sees_no_video_of_this_one_and_pays_for_its_own(place: Place) -> None:
     async with place.open() as studio:
-        place.upstream.polls = [status("generating")]
-        ordered = await until_sent(studio, (await studio.submit(a_request())).job)
-    place.upstream.polls = [status("generating"), completed()]
-    async with place.open(api_key="f" * 32) as studio:
-        done = await studio.wait(await studio.look_up(ordered.handle), 10)
+        made = await ended(studio)
+    async with place.open(api_key="f" * 32, daily_budget_usd=1.6) as another:
+        assert await another.page() == Page(jobs=[], cursor=None, spent_today_usd=0)
+        for handle in (made.id, f"{made.id}=gen-1"):
+            with pytest.raises(UnknownGeneration, match="There is no job"):
+                await another.look_up(handle)
+        with pytest.raises(UnknownGeneration):
+            await another.known(made.handle)
+        theirs = await ended(another)
+    assert theirs.id != made.id
+    assert len(place.upstream.posts) == 2
+
+
+async def test_an_id_of_another_key_is_adopted_without_its_prompt_and_stays_where_it_was(place: Place) -> None:
+    async with place.open() as studio:
+        made = await ended(studio)
+    async with place.open(api_key="f" * 32) as another:
+        adopted = await another.wait(await another.look_up(made.handle), 10)
+    async with place.open() as studio:
+        assert await studio.known(made.handle) == made
+    assert (adopted.state, adopted.request) == (State.COMPLETED, None)
+    assert adopted.id != made.id
+
+
+async def test_a_look_with_another_key_takes_no_delivery_from_the_one_that_ordered(place: Place) -> None:
+    async with place.open() as studio:
+        made = await ended(studio)
+        async with place.open(api_key="f" * 32) as another:
+            another.deliver(await another.wait(await another.look_up(made.handle), 10))
         again = await studio.submit(a_request())
-    assert (done.id, done.state) == (ordered.id, State.COMPLETED)
-    assert (again.reused, again.job.id) == (True, ordered.id)
+    assert (again.reused, again.job.id) == (True, made.id)
     assert len(place.upstream.posts) == 1
-
-
-async def test_a_job_is_not_brought_over_while_its_own_server_runs(place: Place) -> None:
-    place.upstream.polls = [status("generating")]
-    async with place.open() as studio, place.open(api_key="f" * 32) as another:
-        ordered = await until_sent(studio, (await studio.submit(a_request())).job)
-        assert (await another.look_up(ordered.handle)).account == studio.settings.account
-        assert (await studio.known(ordered.id)).account == studio.settings.account
-
-
-async def test_a_lost_file_of_another_account_is_said_to_be_lost(place: Place) -> None:
-    async with place.open() as studio:
-        done = await ended(studio)
-    assert done.file is not None
-    done.file.path.unlink()
-    place.upstream.polls = [says({}, 404)]
-    async with place.open(api_key="f" * 32) as studio:
-        asked = await studio.look_up(done.handle)
-    assert (asked.state, asked.video) == (State.COMPLETED, done.video)
-    assert f"{done.file.path}. Only a server with the key that it was ordered with can fetch it" in asked.note

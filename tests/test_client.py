@@ -1,4 +1,5 @@
 import logging
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,7 +11,7 @@ import httpx2
 import pytest
 
 from studios import KEY, a_request
-from upstream import ORIGIN, USAGE, Answer, Upstream, accepts, completed, fails, says, status
+from upstream import ORIGIN, USAGE, Answer, Upstream, accepts, busy, completed, delivers, fails, says, status
 from veo_mcp.client import ANSWER_BYTES, VeoClient
 from veo_mcp.errors import (
     BadRequest,
@@ -118,6 +119,18 @@ async def test_an_order_that_may_have_arrived_is_never_sent_again(
         says(None, 204),
         says({"message": "moved"}, 302, location="https://elsewhere.example/"),
         says({"message": "Request Timeout"}, 408),
+        # A gateway that has waited too long for the service answers so after the order was taken.
+        says("<html><body>Service Unavailable</body></html>", 503),
+        says("", 503, retry_after="0"),
+        says({"message": "Service Unavailable"}, 503),
+        says({"title": "Error 1015", "status": 429, "detail": "You are being rate limited", "retryable": True}, 429),
+        says({"error": {"code": 503, "message": "The service is unavailable.", "status": "UNAVAILABLE"}}, 503),
+        says({}, 429),
+        says("<html>Too Many Requests</html>", 429, retry_after="0"),
+        says({"message": "Conflict"}, 409),
+        says("", 499),
+        says("<html>Forbidden</html>", 403),
+        says("<html>Not Found</html>", 404),
     ],
 )
 async def test_an_answer_without_an_id_leaves_the_outcome_unknown(
@@ -174,9 +187,8 @@ CODED = {"error": {"code": "service_unavailable", "message": "Maintenance.", "re
         (403, {"message": "Verify your account."}, NotVerified, "not verified", "Verify your account."),
         (403, {"message": "No."}, Forbidden, "permissions", "No."),
         (404, {"message": "Cannot POST /v3"}, NotFound, "check AIMLAPI_BASE_URL and VEO_MCP_MODEL", "Cannot POST /v3"),
-        (409, {"message": "Conflict."}, Refused, "HTTP 409", "Conflict."),
         (422, {"detail": [{"msg": "No."}]}, BadRequest, "does not take", "No."),
-        (429, {"message": "Slow down."}, Busy, "rate or concurrency", "Slow down."),
+        (429, PLAIN | {"statusCode": 429, "message": "Slow down."}, Busy, "rate or concurrency", "Slow down."),
         (503, CODED, Busy, "unavailable", "Maintenance."),
         (500, {"title": "Internal"}, OutcomeUnknown, "HTTP 500", "Internal"),
     ],
@@ -200,7 +212,7 @@ async def test_every_refusal_is_told_apart_with_advice_and_upstreams_own_words(
         ({"error": "As text."}, "As text."),
         ({"title": "Only a title"}, "Only a title"),
         ({}, ""),
-        (["a list"], '["a list"]'),
+        (["a list"], "['a list']"),
         ("[" * 100_000, "[" * 299 + "…"),
         ("1" * 5_000, "1" * 299 + "…"),
         ("<html><head><style>b{}</style></head><body><h1>400</h1> <b>Bad</b></body></html>", "400 Bad"),
@@ -211,7 +223,7 @@ async def test_upstreams_words_are_found_in_every_envelope(
     upstream: Upstream, client: VeoClient, body: object, said: str
 ) -> None:
     upstream.orders = [says(body, 400)]
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(UpstreamError) as caught:
         await order(client)
     assert caught.value.said == said
 
@@ -243,7 +255,7 @@ async def test_a_validation_error_brings_its_details(upstream: Upstream, client:
 async def test_retry_after_is_read_as_seconds(
     upstream: Upstream, client: VeoClient, code: int, value: str, seconds: float | None
 ) -> None:
-    upstream.orders = [says({}, code, retry_after=value)]
+    upstream.orders = [busy(code, retry_after=value)]
     with pytest.raises(Busy) as caught:
         await order(client)
     assert caught.value.retry_after == seconds
@@ -254,7 +266,7 @@ async def test_retry_after_is_read_as_a_date(
     upstream: Upstream, client: VeoClient, ahead: int, least: float, most: float
 ) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), usegmt=True)
-    upstream.orders = [says({}, 429, retry_after=date)]
+    upstream.orders = [busy(429, retry_after=date)]
     with pytest.raises(Busy) as caught:
         await order(client)
     assert caught.value.retry_after is not None
@@ -476,7 +488,83 @@ async def test_an_answer_that_is_too_long_is_not_taken_for_another_format(
         await client.models()
 
 
-@pytest.mark.parametrize("usage", ['{"usd_spent": -1}', '{"usd_spent": NaN}', '{"credits_used": 1e999}', "[]", '"x"'])
+@pytest.mark.parametrize("charset", ["hex", "idna", "rot13", "no-such", "utf-8"])
+async def test_a_page_in_an_odd_charset_is_read_as_utf_8(upstream: Upstream, client: VeoClient, charset: str) -> None:
+    upstream.polls = [delivers("<p>café</p>".encode(), kind=f"text/html; charset={charset}")]
+    with pytest.raises(UpstreamError) as caught:
+        await client.retrieve("gen")
+    assert "café" in caught.value.said
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        '{"usd_spent": 9e14}',
+        '{"credits_used": 900000000}',
+        '{"usd_spent": -1}',
+        '{"usd_spent": NaN}',
+        '{"credits_used": 1e999}',
+        "[]",
+        '"x"',
+    ],
+)
 async def test_a_price_that_makes_no_sense_is_none(upstream: Upstream, client: VeoClient, usage: str) -> None:
     upstream.orders = [says('{"id": "gen", "meta": {"usage": ' + usage + "}}")]
     assert (await client.create(a_request(), request_id="job_1")).cost_usd is None
+
+
+HOSTILE_PAGES = {
+    "open brackets": "<",
+    "open tags": "<a ",
+    "open scripts": "<script",
+    "open styles": "<style>",
+    "brackets and spaces": "< ",
+    "quotation marks": '"\\',
+    "addresses": "https://",
+    "keys": "bearer sk-?key=",
+}
+
+
+@pytest.mark.parametrize("piece", HOSTILE_PAGES.values(), ids=HOSTILE_PAGES)
+async def test_no_error_page_holds_up_everybody_else(piece: str, upstream: Upstream, client: VeoClient) -> None:
+    """The event loop serves all: an error page, which every poll may bring, takes it no longer than another."""
+
+    async def seconds(page: str) -> float:
+        upstream.polls = [says(page, 500)]
+        began = time.perf_counter()
+        with pytest.raises(OutcomeUnknown):
+            await client.retrieve("gen")
+        return time.perf_counter() - began
+
+    usual = min([await seconds("<p>All is well.</p>" * 1_000) for _ in range(5)])
+    assert min([await seconds(piece * (20_000 // len(piece))) for _ in range(5)]) < 10 * max(usual, 0.002)
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("<script>a<b</script >x", ""),
+        ("<script>never ends", ""),
+        ("<STYLE>b{}</STYLE>Bad", "Bad"),
+        ("a < 5 seconds", "a < 5 seconds"),
+        ("<<b>Bad</b>", "< Bad"),
+    ],
+)
+async def test_the_words_of_an_untidy_page_are_found(
+    page: str, said: str, upstream: Upstream, client: VeoClient
+) -> None:
+    upstream.polls = [says(page, 500)]
+    with pytest.raises(OutcomeUnknown) as caught:
+        await client.retrieve("gen")
+    assert caught.value.said == said
+
+
+@pytest.mark.parametrize("details", [["a"] * 200_000, [f"field{n}" for n in range(60_000)]])
+async def test_no_list_of_details_holds_up_everybody_else(
+    details: list[str], upstream: Upstream, client: VeoClient
+) -> None:
+    upstream.orders = [says({"message": "validation " + "b" * 200_000, "errors": details}, 400)]
+    began = time.perf_counter()
+    with pytest.raises(BadRequest):
+        await order(client)
+    assert time.perf_counter() - began < 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ledger import NO_SERVER, SERVER, Address, claim, insert, kept
+from ledger import ACCOUNT, NO_SERVER, SERVER, Address, claim, insert, kept
 from studios import a_job
 from veo_mcp.errors import LedgerError
 from veo_mcp.store import Database, Store, database
@@ -43,10 +43,10 @@ async def test_a_locked_ledger_is_an_error_soon_and_works_afterwards(
         assert await kept(store, a_job(1)) == a_job(1)
         newcomer = Store(Database(path))
         with pytest.raises(LedgerError, match="is locked"):
-            await newcomer.get(a_job(1).id)
+            await newcomer.get(a_job(1).id, account=ACCOUNT)
         other.execute("ROLLBACK")
     assert await claim(store, a_job(2)) is not None
-    assert await newcomer.get(a_job(1).id) == a_job(1)
+    assert await newcomer.get(a_job(1).id, account=ACCOUNT) == a_job(1)
     await newcomer.close()
     await store.close()
 
@@ -55,7 +55,7 @@ async def test_a_ledger_is_not_locked_because_its_path_says_so(tmp_path: Path) -
     (tmp_path / "locked").write_text("not a folder")
     store = Store(Database(tmp_path / "locked" / "jobs.sqlite3"))
     with pytest.raises(LedgerError, match=r"cannot be used .*veo-mcp doctor"):
-        await store.get("any")
+        await store.get("any", account="a")
     await store.close()
 
 
@@ -66,7 +66,7 @@ async def test_a_locked_postgres_is_an_error_soon_and_works_afterwards(
 ) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 2)
     store = Store(Database(address))
-    assert await store.get("any") is None
+    assert await store.get("any", account="a") is None
     with psycopg.connect(address) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [database.POSTGRES_LOCK])
         with pytest.raises(LedgerError, match="at VEO_MCP_DATABASE_URL is locked by another process"):
@@ -82,7 +82,7 @@ async def test_a_ledger_that_cannot_be_there_is_an_error_that_names_it(tmp_path:
     for path in (tmp_path / "file" / "jobs.sqlite3", tmp_path / "folder", tmp_path / "garbage"):
         store = Store(Database(path))
         with pytest.raises(LedgerError, match="veo-mcp doctor") as trouble:
-            await store.get("any")
+            await store.get("any", account="a")
         assert str(path) in str(trouble.value)
         await store.close()
 
@@ -92,9 +92,9 @@ async def test_a_ledger_that_comes_back_is_used_again(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("in the way")
     store = Store(Database(path))
     with pytest.raises(LedgerError):
-        await store.get("any")
+        await store.get("any", account="a")
     (tmp_path / "home").unlink()
-    assert await store.get("any") is None
+    assert await store.get("any", account="a") is None
     await store.close()
 
 
@@ -109,7 +109,7 @@ async def test_a_ledger_whose_file_is_taken_away_does_not_swallow_orders(tmp_pat
         await claim(store, a_job(2))
     assert await claim(store, a_job(2)) is not None
     other = Store(Database(path))
-    assert await other.get(a_job(2).id) == a_job(2)
+    assert await other.get(a_job(2).id, account=ACCOUNT) == a_job(2)
     await other.close()
     await store.close()
 
@@ -131,7 +131,7 @@ async def test_a_postgres_that_hangs_up_is_an_error_once(address: str) -> None:
 @pytest.mark.parametrize("address", ["postgres"], indirect=True)
 async def test_a_postgres_without_an_encoding_gives_text_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
-    assert await store.get("any") is None
+    assert await store.get("any", account="a") is None
     job = await insert(store, a_job(1))
     assert await kept(store, job) == job
 
@@ -142,6 +142,6 @@ async def test_a_postgres_without_an_encoding_gives_text_back(store: Store, monk
 async def test_a_postgres_that_is_not_there_is_an_error_without_its_password(address: str) -> None:
     store = Store(Database(address))
     with pytest.raises(LedgerError, match="at VEO_MCP_DATABASE_URL cannot be used") as trouble:
-        await store.get("any")
+        await store.get("any", account="a")
     assert "hunter2" not in str(trouble.value)
     await store.close()

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from studios import NOON, Clock, Place, a_job, a_request
+from raw_http import raw, shaken_hands
+from studios import NOON, PROMPT, Clock, Place, a_job, a_request
 from test_watcher import ended
 from veo_mcp.deliveries import MOMENT, Deliveries
 from veo_mcp.errors import LedgerError
@@ -21,7 +22,7 @@ class Shelf(Store):
         self.delivered: list[str] = []
         self.away = False
 
-    async def deliver(self, job: Job, *, at: object) -> None:
+    async def deliver(self, job: Job, *, caller: str, at: object) -> None:
         if self.away:
             raise LedgerError("locked")
         self.delivered.append(job.id)
@@ -48,7 +49,7 @@ async def test_a_server_that_ends_in_order_has_delivered(place: Place) -> None:
 async def test_a_delivery_is_written_down_once_its_moment_has_passed() -> None:
     shelf, clock = Shelf(), Clock()
     deliveries = Deliveries(shelf, clock)
-    deliveries.hand(DONE)
+    deliveries.hand(DONE, "me")
     await deliveries.settle(older_than=MOMENT)
     assert shelf.delivered == []
     clock.now += MOMENT + timedelta(milliseconds=1)
@@ -60,7 +61,7 @@ async def test_a_delivery_is_written_down_once_its_moment_has_passed() -> None:
 async def test_a_ledger_that_is_away_gets_the_delivery_later() -> None:
     shelf = Shelf()
     deliveries = Deliveries(shelf, Clock())
-    deliveries.hand(DONE)
+    deliveries.hand(DONE, "me")
     shelf.away = True
     with pytest.raises(LedgerError):
         await deliveries.settle()
@@ -75,7 +76,7 @@ async def test_a_failure_is_delivered_only_where_no_money_is_gone(charged: Charg
     shelf = Shelf()
     deliveries = Deliveries(shelf, Clock())
     failure = Failure(name="gone", message="It is gone.", charged=charged)
-    deliveries.hand(a_job(state=State.FAILED, failure=failure))
+    deliveries.hand(a_job(state=State.FAILED, failure=failure), "me")
     await deliveries.settle()
     assert bool(shelf.delivered) is delivers
 
@@ -83,6 +84,71 @@ async def test_a_failure_is_delivered_only_where_no_money_is_gone(charged: Charg
 async def test_a_video_under_way_is_not_delivered() -> None:
     shelf = Shelf()
     deliveries = Deliveries(shelf, Clock())
-    deliveries.hand(a_job(state=State.GENERATING))
+    deliveries.hand(a_job(state=State.GENERATING), "me")
     await deliveries.settle()
     assert shelf.delivered == []
+
+
+# To whom it is delivered
+
+
+async def test_another_chats_look_does_not_make_the_one_that_ordered_pay_again(place: Place) -> None:
+    async with place.open() as ordering, place.open() as looking:
+        made = await ended(ordering)
+        looking.deliver(await looking.look_up(made.handle))
+        await looking.deliveries.settle()
+        again = await ordering.submit(a_request())
+        assert (again.reused, again.job.id) == (True, made.id)
+        ordering.deliver(again.job)
+        third = await ordering.submit(a_request())
+    assert not third.reused
+    assert len(place.upstream.posts) == 2
+
+
+async def test_a_video_that_two_chats_ordered_is_kept_until_both_have_it(place: Place) -> None:
+    async with place.open() as one, place.open() as two:
+        made = await ended(one)
+        joined = await two.submit(a_request())
+        two.deliver(joined.job)
+        await two.deliveries.settle()
+        assert (joined.reused, (await one.submit(a_request())).reused) == (True, True)
+        one.deliver(made)
+        await one.deliveries.settle()
+        assert not (await two.submit(a_request())).reused
+
+
+async def test_a_video_that_two_chats_ordered_is_kept_for_the_second_though_the_first_has_it(place: Place) -> None:
+    async with place.open() as one, place.open() as two:
+        made = await ended(one)
+        assert (await two.submit(a_request())).reused
+        one.deliver(made)
+        await one.deliveries.settle()
+        assert (await two.submit(a_request())).reused
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_video_whose_orderer_never_comes_back_stands_in_the_way_for_a_day(place: Place) -> None:
+    async with place.open() as gone:
+        made = await ended(gone)
+    async with place.open() as looking:
+        looking.deliver(await looking.look_up(made.handle))
+        await looking.deliveries.settle()
+        place.clock.forward(86_000)
+        assert (await looking.submit(a_request())).reused
+        place.clock.forward(500)
+        assert not (await looking.submit(a_request())).reused
+
+
+async def test_a_look_from_another_session_over_http_is_no_delivery_to_the_one_that_ordered(place: Place) -> None:
+    async with raw(place.server(), "legacy") as ordering:
+        assert place.studio is not None
+        other = await shaken_hands(ordering.http, "legacy")
+        order = {"name": "create_video", "arguments": {"prompt": PROMPT}}
+        handle = (await ordering.ask("tools/call", order))["result"]["structuredContent"]["generation_id"]
+        look = {"name": "get_video_status", "arguments": {"generation_id": handle, "wait_seconds": 10}}
+        assert (await other.ask("tools/call", look))["result"]["structuredContent"]["status"] == "completed"
+        await place.studio.deliveries.settle()
+        assert (await ordering.ask("tools/call", order))["result"]["structuredContent"]["reused"] is True
+        await place.studio.deliveries.settle()
+        assert (await ordering.ask("tools/call", order))["result"]["structuredContent"]["reused"] is False
+    assert len(place.upstream.posts) == 2

@@ -63,10 +63,10 @@ BY_HEADER = Facts(
         ("kill -XCPU $$", "the inspection took more than 60 s of processor time"),
         ("kill -KILL $$", "the inspection was ended by signal 9"),
         ("exit 1", "the inspection ended with code 1 (it said nothing)"),
-        ("echo MemoryError >&2; exit 1", "the inspection ended with code 1 (MemoryError)"),
+        ("echo MemoryError >&2; exit 1", 'the inspection ended with code 1 ("MemoryError")'),
         (
             "echo \"ModuleNotFoundError: No module named 'av'\" >&2; exit 1",
-            "the inspection ended with code 1 (ModuleNotFoundError: No module named 'av')",
+            "the inspection ended with code 1 (\"ModuleNotFoundError: No module named 'av'\")",
         ),
         ("echo half an ans", "the inspection gave an answer that cannot be read"),
         ("exec sleep 60", "the inspection did not end within 0.5 s"),

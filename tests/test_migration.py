@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ledger import Address, Opener, claim, insert, kept
+from ledger import ACCOUNT, Address, Opener, claim, insert, kept
 from studios import a_failure, a_job, a_request
 from test_jobs import ARTIFACT
 from veo_mcp import __version__
@@ -54,13 +54,13 @@ def written(address: Address, sql: str) -> None:
 
 async def opened(path: Path) -> None:
     store = Store(Database(path))
-    await store.get("any")
+    await store.get("any", account="a")
     await store.close()
 
 
 async def test_a_ledger_of_the_first_schema_is_opened_and_goes_on(tmp_path: Path) -> None:
     store = Store(Database(a_ledger(tmp_path, 1)))
-    (job,) = await store.page([], 10)
+    (job,) = await store.page([], 10, account=ACCOUNT)
     assert (job.state, job.handle, job.request) == (State.COMPLETED, "gen-1:google/veo", a_request("A lighthouse"))
     assert job.video is not None
     assert await store.take(job.fetched_again(), was=job.state, owner="me", lease=20)
@@ -83,17 +83,17 @@ async def test_an_older_program_goes_on_after_an_additive_migration(
     running = open_store()
     job = await insert(running, a_job(1))
     for _ in range(10):  # so often that a driver might have the statement prepared
-        await running.get(job.id)
+        await running.get(job.id, account=ACCOUNT)
     with monkeypatch.context() as newer:
         newer.setattr(database, "MIGRATIONS", ADDITIVE)
-        assert await open_store().get(job.id) == job
+        assert await open_store().get(job.id, account=ACCOUNT) == job
     assert await kept(running, job) == job
     older = open_store()
     assert await kept(older, job) == job
     assert await claim(older, a_job(2)) == a_job(2)
     with monkeypatch.context() as newer:
         newer.setattr(database, "MIGRATIONS", ADDITIVE)
-        assert await open_store().get(a_job(2).id) == a_job(2)
+        assert await open_store().get(a_job(2).id, account=ACCOUNT) == a_job(2)
 
 
 async def test_an_older_program_reads_records_with_more_fields(address: Address, store: Store) -> None:
@@ -110,15 +110,15 @@ async def test_a_program_too_old_for_a_ledger_names_itself_and_the_newer_one_and
     with monkeypatch.context() as newer:
         newer.setattr(database, "MIGRATIONS", BREAKING)
         newer.setattr("veo_mcp.store.migration.PROGRAM", "veo-mcp 9.9 (/opt/newer/python)")
-        await open_store().get(job.id)
+        await open_store().get(job.id, account=ACCOUNT)
     with pytest.raises(LedgerError) as refused:
-        await open_store().get(job.id)
+        await open_store().get(job.id, account=ACCOUNT)
     said = str(refused.value)
     assert f"schema {len(BREAKING)}, since veo-mcp 9.9 (/opt/newer/python) has used it" in said
     assert f"this one, veo-mcp {__version__} ({sys.executable}), knows {len(MIGRATIONS)}" in said
     assert f"{sys.executable} -m pip install --upgrade veo-mcp" in said
     monkeypatch.setattr(database, "MIGRATIONS", BREAKING)
-    assert await open_store().get(job.id) == job
+    assert await open_store().get(job.id, account=ACCOUNT) == job
 
 
 async def test_a_migration_that_fails_halfway_changes_nothing_and_leaves_no_copy(
@@ -130,12 +130,12 @@ async def test_a_migration_that_fails_halfway_changes_nothing_and_leaves_no_copy
         patch.setattr(database, "MIGRATIONS", (*MIGRATIONS, broken))
         for _ in range(2):
             with pytest.raises(LedgerError):
-                await open_store().get("any")
+                await open_store().get("any", account="a")
     if isinstance(address, Path):
         assert list(address.parent.glob("*schema*")) == []
     monkeypatch.setattr(database, "MIGRATIONS", ADDITIVE)
-    assert await open_store().get(a_job().id) == a_job()
-    assert await open_store().get(a_job().id) == a_job()
+    assert await open_store().get(a_job().id, account=ACCOUNT) == a_job()
+    assert await open_store().get(a_job().id, account=ACCOUNT) == a_job()
 
 
 # The copy before a migration (SQLite)
@@ -186,7 +186,7 @@ async def main(path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
     store = Store(Database(path))
     try:
-        await store.get("any")
+        await store.get("any", account="a")
     except LedgerError as error:
         print(error)
 

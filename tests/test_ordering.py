@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import pytest
 from mcp import ClientSession, MCPError
 from mcp.client.context import ClientRequestContext
@@ -16,8 +17,9 @@ from mcp.types import (
     UrlElicitationCapability,
 )
 
-from studios import MODES, PROMPT, Mode, Place, fields_of, text_of
-from upstream import status
+from studios import MODES, PROMPT, Mode, Place, a_request, fields_of, text_of
+from upstream import accepts, says, status
+from veo_mcp.studio import Studio
 
 pytestmark = pytest.mark.parametrize("mode", MODES)
 
@@ -221,6 +223,37 @@ async def test_what_is_handed_back_is_not_asked_about_but_a_new_variant_is(place
     assert fields_of(again)["reused"]
     assert len(person.asked) == 2
     assert len(place.upstream.posts) == 2
+
+
+async def test_nothing_is_paid_without_a_yes_when_the_order_that_stood_fails_meanwhile(
+    place: Place, mode: Mode
+) -> None:
+    place.upstream.orders = [says({"message": "No."}, 403), accepts("paid without a yes")]
+    person = saying("decline")
+    async with place.connect(mode, client={"elicitation_callback": person}, confirm_above_usd=1.0) as client:
+        assert place.studio is not None
+        studio = place.studio
+        for _ in range(20):
+            place.upstream.orders.insert(0, says({"message": "No."}, 403))
+            standing = await studio.submit(a_request(), approved=True)
+            async with anyio.create_task_group() as tasks:
+                for _ in range(4):
+                    tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
+                await studio.wait(standing.job, 10)
+    assert len(place.upstream.posts) == 20
+
+
+async def test_a_look_that_says_free_is_no_yes(place: Place, mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def free(*_: object, **__: object) -> None:
+        """Say that the order would be handed back: by the time it is placed that is no longer so."""
+
+    monkeypatch.setattr(Studio, "price_to_confirm", free)
+    async with place.connect(mode, confirm_above_usd=1.0) as client:
+        refused = await client.call_tool("create_video", {"prompt": PROMPT})
+        listed = fields_of(await client.call_tool("list_videos", {}))
+    assert refused.is_error
+    assert "nobody has agreed to the price. Nothing was sent or charged. Call again" in text_of(refused)
+    assert (place.upstream.posts, listed["videos"]) == ([], [])
 
 
 async def test_bad_arguments_are_refused_before_the_person_is_asked(place: Place, mode: Mode) -> None:

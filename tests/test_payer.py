@@ -1,23 +1,30 @@
 """The one paid call: never repeated where it may have arrived, repeated where it clearly did not."""
 
 import logging
+import socketserver
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import cast
 
 import anyio
 import httpx2
 import pytest
 
-from studios import NOON, PROMPT, Place, a_job, a_request, until, until_sent
-from upstream import Answer, Gate, accepts, fails, says
-from veo_mcp import payer
+from studios import NOON, PROMPT, Place, a_job, a_request, settings_of, until, until_sent
+from upstream import Answer, Gate, accepts, busy, delivers, fails, says
+from veo_mcp import client, payer
 from veo_mcp.api import VideoRequest
+from veo_mcp.errors import NotSent
 from veo_mcp.jobs import Failure, Job, State
-from veo_mcp.store import Database, Store, database
+from veo_mcp.store import Database, Store, Terms, database
 from veo_mcp.studio import Studio
+from veo_mcp.wiring import open_studio
 
 CAPITALS = "Body validation error! resolution: Invalid enum value. Expected '720P' | '1080P', received '720p'"
 
@@ -78,7 +85,7 @@ async def test_an_unknown_outcome_is_not_sent_by_a_restart_either(place: Place, 
 
 @pytest.mark.parametrize(
     "answer",
-    [fails(httpx2.ConnectError), fails(httpx2.ConnectTimeout), says({}, 429), says({}, 503), says("<html/>", 503)],
+    [fails(httpx2.ConnectError), fails(httpx2.ConnectTimeout), busy(429), busy(503), busy(503, retry_after="0")],
 )
 async def test_a_call_that_clearly_did_not_arrive_is_repeated(place: Place, answer: Answer) -> None:
     place.upstream.orders = [answer, answer, accepts("third")]
@@ -92,33 +99,49 @@ async def test_a_call_that_clearly_did_not_arrive_is_repeated(place: Place, answ
 async def test_retry_after_is_waited_for(place: Place, status: int) -> None:
     times: list[float] = []
 
-    def busy(_: httpx2.Request) -> httpx2.Response:
+    def not_now(request: httpx2.Request) -> httpx2.Response:
         times.append(time.monotonic())
-        return httpx2.Response(status, headers={"retry-after": "0.3"})
+        return cast("httpx2.Response", busy(status, retry_after="0.3")(request))
 
     def accept(_: httpx2.Request) -> httpx2.Response:
         times.append(time.monotonic())
         return httpx2.Response(200, json={"id": "gen"})
 
-    place.upstream.orders = [busy, accept]
+    place.upstream.orders = [not_now, accept]
     async with place.open() as studio:
         await ordered(studio)
     assert times[1] - times[0] >= 0.29
 
 
-async def test_a_service_that_says_at_once_is_not_called_without_a_pause(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("headers", [{}, {"retry_after": "0"}])
+async def test_an_order_that_the_service_puts_off_is_sent_three_times_and_then_costs_nothing(
+    place: Place, headers: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(payer, "BUSY_SECONDS", 0.3)
-    place.upstream.orders = [says({}, 429, retry_after="0")]
+    place.upstream.orders = [busy(429, **headers)]
     failure = await failure_of(place)
-    assert failure.name == "rate_limited"
-    assert len(place.upstream.posts) <= 31
+    assert (failure.name, failure.charged) == ("rate_limited", "no")
+    assert len(place.upstream.posts) == 3
+
+
+@pytest.mark.parametrize(
+    "answer", [says("<html>Service Unavailable</html>", 503), says("", 429, retry_after="0"), says({}, 409)]
+)
+async def test_an_order_that_a_gateway_answers_for_the_service_is_sent_once_and_counts_in_the_budget(
+    place: Place, answer: Answer
+) -> None:
+    place.upstream.orders = [answer]
+    async with place.open() as studio:
+        job = await ordered(studio)
+        page = await studio.page()
+    assert job.failure is not None
+    assert (job.state, job.failure.charged) == (State.UNKNOWN, "maybe")
+    assert "Nothing was" not in job.failure.message
+    assert (len(place.upstream.posts), page.spent_today_usd) == (1, 1.56)
 
 
 @pytest.mark.parametrize(("status", "name"), [(429, "rate_limited"), (503, "unavailable")])
 async def test_a_service_that_wants_too_much_patience_is_a_free_failure(place: Place, status: int, name: str) -> None:
-    place.upstream.orders = [says({"message": "Slow down."}, status, retry_after="3600"), accepts("later")]
+    place.upstream.orders = [busy(status, "Slow down.", retry_after="3600"), accepts("later")]
     async with place.open() as studio:
         job = await ordered(studio)
         assert job.failure is not None
@@ -130,15 +153,12 @@ async def test_a_service_that_wants_too_much_patience_is_a_free_failure(place: P
         assert (await until_sent(studio, again.job)).generation_id == "later"
 
 
-async def test_an_address_that_cannot_be_reached_is_a_free_failure(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(payer, "UNREACHABLE_SECONDS", 0.1)
+async def test_an_address_that_cannot_be_reached_is_a_free_failure(place: Place) -> None:
     place.upstream.orders = [fails(httpx2.ConnectError)]
     failure = await failure_of(place)
     assert (failure.name, failure.charged) == ("unreachable", "no")
     assert "AIMLAPI_BASE_URL" in failure.message
-    assert 1 < len(place.upstream.posts) < 10
+    assert len(place.upstream.posts) == 3
 
 
 @pytest.mark.parametrize(
@@ -179,6 +199,134 @@ async def test_a_letter_case_is_learned_once_and_the_refusal_costs_nothing(place
         assert (await studio.page()).spent_today_usd == 3.12
     assert first.generation_id == "first"
     assert [post["resolution"] for post in place.upstream.posts] == ["720p", "720P", "720P"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        says({"id": "paid"}, raw=[(b"x-served-by", b"caf\xe9")]),
+        says({"id": "paid"}, raw=[(b"location", b"\xff"), (b"retry-after", b"\xff")]),
+        delivers(b'{"id": "paid"}', kind="application/json; charset=hex"),
+    ],
+    ids=["a byte in a header", "bytes in headers that are kept", "an odd charset"],
+)
+async def test_a_paid_id_is_kept_whatever_is_wrong_with_the_rest_of_the_answer(place: Place, answer: Answer) -> None:
+    place.upstream.orders = [answer]
+    async with place.open() as studio:
+        assert (await ordered(studio)).generation_id == "paid"
+
+
+DEEP = '{"error": {"message": ' + "[" * 900 + "]" * 900 + "}}"
+
+
+@pytest.mark.parametrize("answer", [says(DEEP, 500), says(DEEP, 403), says(DEEP, 200)], ids=["500", "403", "200"])
+async def test_an_answer_that_breaks_our_code_is_an_unknown_outcome_and_its_beginning_is_logged(
+    place: Place, caplog: pytest.LogCaptureFixture, answer: Answer
+) -> None:
+    place.upstream.orders = [answer]
+    async with place.open() as studio:
+        job = await ordered(studio)
+    assert job.state is State.UNKNOWN
+    assert "{'error': {'message': [[[" in caplog.text
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_bug_in_reading_the_paid_answer_is_an_unknown_outcome(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_down(_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(client, "read_generation", break_down)
+    place.upstream.orders = [says({"id": "paid", "prompt": PROMPT})]
+    async with place.open() as studio:
+        job = await ordered(studio)
+    assert job.state is State.UNKNOWN
+    assert "'id':'paid','prompt':'[prompt]'" in caplog.text
+    assert len(place.upstream.posts) == 1
+
+
+# The last moment before the request
+
+
+class StandsStill:
+    """The clocks of a process that stands still for half a minute once its call is noted in the ledger."""
+
+    def __init__(self, *, wall: float, own: float) -> None:
+        self.readings = 0
+        self.wall, self.own = wall, own
+
+    def time(self) -> float:
+        self.readings += 1
+        return time.time() + (self.wall if self.readings > 1 else 0)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + (self.own if self.readings > 1 else 0)
+
+
+@pytest.mark.parametrize(("wall", "own"), [(30.0, 30.0), (30.0, 0.0), (-7200.0, 30.0)])
+async def test_a_process_that_stood_still_before_its_paid_call_does_not_make_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch, wall: float, own: float
+) -> None:
+    monkeypatch.setattr(payer, "ATTEMPTS", 1)
+    monkeypatch.setattr(payer, "time", StandsStill(wall=wall, own=own))
+    failure = await failure_of(place)
+    assert failure.charged == "no"
+    assert place.upstream.posts == []
+
+
+def a_service(app_answers: list[bytes], heard: list[tuple[int, bytes]]) -> socketserver.ThreadingTCPServer:
+    """Return a server on loopback that notes what each connection sends, and keeps its connections open."""
+    numbers = count()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            number = next(numbers)
+            while request := self.rfile.readline():
+                length = 0
+                while line := self.rfile.readline().strip():
+                    name, _, value = line.partition(b":")
+                    length = int(value) if name.lower() == b"content-length" else length
+                self.rfile.read(length)
+                heard.append((number, request.split()[0]))
+                body = app_answers.pop(0)
+                self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
+                self.wfile.write(b"content-length: %d\r\n\r\n" % len(body) + body)
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    return server
+
+
+async def test_a_paid_call_never_goes_out_on_a_connection_that_stood_idle(tmp_path: Path) -> None:
+    heard: list[tuple[int, bytes]] = []
+    with a_service([b'{"status": "queued"}', b'{"id": "a"}', b'{"status": "queued"}', b'{"id": "b"}'], heard) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        origin = f"http://127.0.0.1:{server.server_address[1]}"
+        async with open_studio(settings_of(tmp_path, base_url=origin), watching=False) as studio:
+            sending = studio.adoption.client
+            await sending.retrieve("x")
+            await sending.create(a_request(), request_id="1")
+            await sending.retrieve("x")
+            await sending.create(a_request(), request_id="2")
+        server.shutdown()
+    assert heard == [(0, b"GET"), (1, b"POST"), (0, b"GET"), (2, b"POST")]
+
+
+async def test_what_is_raised_at_the_last_moment_keeps_the_request_from_leaving(tmp_path: Path) -> None:
+    heard: list[tuple[int, bytes]] = []
+
+    def too_late() -> None:
+        raise NotSent("too late")
+
+    with a_service([b'{"id": "a"}'], heard) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        origin = f"http://127.0.0.1:{server.server_address[1]}"
+        async with open_studio(settings_of(tmp_path, base_url=origin), watching=False) as studio:
+            with pytest.raises(NotSent, match="too late"):
+                await studio.adoption.client.create(a_request(), request_id="1", before_sending=too_late)
+        server.shutdown()
+    assert heard == []
 
 
 # Being told to end
@@ -238,7 +386,7 @@ async def test_a_process_that_died_while_ordering_leaves_a_job_that_says_whether
     settings = place.settings()
     ledger = Store(Database(settings.home / "jobs.sqlite3"))
     job = a_job(account=settings.account, sent_at=sent_at)
-    await ledger.claim(job, owner="killed", lease=-1, since=NOON - timedelta(days=1), limit_usd=None, anew=False)
+    await ledger.claim(job, owner="killed", lease=-1, caller="me", terms=Terms(since=NOON - timedelta(days=1)))
     async with place.open() as studio:
         settled = await studio.wait(job, 10)
         claimed = await ledger.claimed(job.fingerprint or "")
@@ -273,12 +421,12 @@ async def test_the_log_tells_what_happened_without_prompt_or_key(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    place.upstream.orders = [says({"message": f"{PROMPT} is a fine prompt"}, 429), accepts("gen")]
+    place.upstream.orders = [busy(429, f"{PROMPT} is a fine prompt"), accepts("gen")]
     async with place.open() as studio:
         job = await studio.wait((await studio.submit(a_request())).job, 10)
     assert job.state is State.COMPLETED
     told = "\n".join(record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG)
-    assert "ordered as gen" in told
+    assert 'ordered as "gen"' in told
     assert "lighthouse" not in told.lower()
     assert place.settings().api_key is not None
     assert "0123456789abcdef" not in caplog.text

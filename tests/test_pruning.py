@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from ledger import Address, Opener, claim, insert, kept
+from ledger import ACCOUNT, Address, Opener, claim, insert, kept
 from studios import NOON, Place, a_failure, a_job, settings_of
 from test_cli import Shell, shell
 from test_jobs import ARTIFACT
@@ -38,7 +38,7 @@ async def put(store: Store, job: Job, *, claims: bool = True, delivered_at: date
     await insert(store, job)
     await store.save(job, owner="me", release_claim=not claims)
     if delivered_at is not None:
-        await store.deliver(job, at=delivered_at)
+        await store.deliver(job, caller="me", at=delivered_at)
     return await kept(store, job)
 
 
@@ -54,7 +54,7 @@ def a_video(number: int, **changes: Any) -> Job:
 
 
 async def all_ids(store: Store) -> set[str]:
-    return {job.id for job in await store.page([], 1000)}
+    return {job.id for job in await store.page([], 1000, account=ACCOUNT)}
 
 
 # Rows
@@ -63,13 +63,13 @@ async def all_ids(store: Store) -> set[str]:
 async def test_rows_of_delivered_videos_and_free_failures_go_with_their_tasks(store: Store, settings: Settings) -> None:
     done = await put(store, a_video(1), delivered_at=NOON)
     free = await put(store, a_job(2, state=State.FAILED, failure=FREE, finished_at=NOON), claims=False)
-    await store.add_task(JobTask(id="task", job=done, created_at=NOON, reused=False))
+    await store.add_task(JobTask(id="task", job=done, created_at=NOON, reused=False, caller="me"))
     said = await prune(settings, before=LATER, dry_run=True)
     assert said.splitlines()[-1].split() == ["rows", "of", "ended", "jobs", "2"]
     assert await all_ids(store) == {done.id, free.id}
     assert (await prune(settings, before=LATER)).replace("Removed", "Would be removed") == said
     assert await all_ids(store) == set()
-    assert await store.task("task") is None
+    assert await store.task("task", account=ACCOUNT) is None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ async def test_rows_of_jobs_under_way_stay(store: Store, settings: Settings, sta
 
 async def test_a_row_that_somebody_looks_after_stays(store: Store, settings: Settings) -> None:
     job = await insert(store, a_video(1))
-    await store.deliver(job, at=NOON)
+    await store.deliver(job, caller="me", at=NOON)
     await prune(settings, before=LATER)
     assert await all_ids(store) == {job.id}
 

@@ -3,6 +3,7 @@ import json
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from upstream import accepts, clip, fails, status
 from veo_mcp import resources
 from veo_mcp.jobs import Artifact, Job, State
 from veo_mcp.results import video_uri
+from veo_mcp.store import Terms
 from veo_mcp.studio import Studio
 
 ODD_IDS = (
@@ -30,7 +32,7 @@ ODD_IDS = (
     "a:drive",
     "/slash/first",
     "../../up",
-    "100%25 & ümlaut?#",
+    "100%25&ümlaut?#",
 )
 
 
@@ -55,8 +57,9 @@ def opened(place: Place) -> Studio:
 
 
 async def keep(place: Place, job: Job) -> None:
-    """Put a job into the ledger as it is."""
-    await opened(place).store.claim(job, owner="test", lease=20, since=NOON, limit_usd=None, anew=True)
+    """Put a job of this server's account into the ledger."""
+    job = replace(job, account=place.settings().account)
+    await opened(place).store.claim(job, owner="test", lease=20, caller="me", terms=Terms(since=NOON), anew=True)
 
 
 def a_finished_job(number: int, path: Path, **changes: Any) -> Job:

@@ -151,7 +151,7 @@ def test_an_empty_list_says_so() -> None:
 
 def test_a_prompt_of_many_lines_is_listed_on_one() -> None:
     listed = a_list(a_job(request=a_request("A\n2026-11-23T12:00:00Z  completed\x1b[1m")))
-    assert table(listed, "aimlapi").splitlines()[0].endswith("  A 2026-11-23T12:00:00Z completed\ufffd[1m")
+    assert table(listed, "aimlapi").splitlines()[0].endswith('  "A 2026-11-23T12:00:00Z completed\ufffd[1m"')
 
 
 def test_long_prompts_are_listed_in_part() -> None:

@@ -48,15 +48,15 @@ def test_pauses_grow_to_five_minutes_and_a_first_dead_link_costs_none() -> None:
 @pytest.mark.parametrize("error", [NotSaved("Full."), DownloadFailed("Cut.")])
 def test_trouble_here_or_on_the_way_is_never_the_end_while_the_link_may_live(error: NotSaved | DownloadFailed) -> None:
     tries, _ = counted(*[error] * 1000)
-    assert not tries.are_over(late=False)
-    assert tries.are_over(late=True)
-    assert not counted(*[error] * (LATE_TRIES - 1))[0].are_over(late=True)
+    assert not tries.are_over(most=None)
+    assert tries.are_over(most=LATE_TRIES)
+    assert not counted(*[error] * (LATE_TRIES - 1))[0].are_over(most=LATE_TRIES)
 
 
 def test_what_upstream_says_again_and_again_is_the_end() -> None:
-    assert counted(*[LinkExpired("Dead.")] * DEAD_LINKS)[0].are_over(late=False)
-    assert counted(*[BadFile("No video.")] * BAD_FILES)[0].are_over(late=False)
-    assert not counted(*[LinkExpired("Dead.")] * 100, fresh_link=False)[0].are_over(late=False)
+    assert counted(*[LinkExpired("Dead.")] * DEAD_LINKS)[0].are_over(most=None)
+    assert counted(*[BadFile("No video.")] * BAD_FILES)[0].are_over(most=None)
+    assert not counted(*[LinkExpired("Dead.")] * 100, fresh_link=False)[0].are_over(most=None)
 
 
 def test_a_note_says_when_it_is_tried_again() -> None:

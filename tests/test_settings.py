@@ -155,6 +155,30 @@ def test_the_account_follows_the_key_and_the_address() -> None:
     assert read(AIMLAPI_KEY="a" * 32, AIML_API_BASE=f"{DEFAULT_BASE_URL}/v2/").account in accounts
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "https://API.Example",
+        "HTTPS://api.example/",
+        "https://api.example:443",
+        "https://api.example.:0443/v2",
+        "https://api.example:",
+    ],
+)
+def test_an_address_in_another_spelling_is_no_other_account_that_pays_again(spelling: str) -> None:
+    usual = read(AIMLAPI_API_KEY=SECRET, AIMLAPI_BASE_URL="https://api.example")
+    other = read(AIMLAPI_API_KEY=SECRET, AIMLAPI_BASE_URL=spelling)
+    assert (other.base_url, other.account) == (usual.base_url, usual.account)
+
+
+@pytest.mark.parametrize(
+    "other", ["http://api.example", "https://api.example:8443", "https://api.example/Path", "http://api.example:443"]
+)
+def test_another_address_is_another_account(other: str) -> None:
+    usual = read(AIMLAPI_API_KEY=SECRET, AIMLAPI_BASE_URL="https://api.example/path")
+    assert read(AIMLAPI_API_KEY=SECRET, AIMLAPI_BASE_URL=other).account != usual.account
+
+
 def test_folders_are_absolute_wherever_the_server_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("HOME", "USERPROFILE"):

@@ -38,7 +38,7 @@ async def test_a_sqlite_without_returning_is_refused_with_what_to_do(
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
     monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")
     with pytest.raises(LedgerError) as refused:
-        await Store(Database(tmp_path / "home" / "jobs.sqlite3")).get("any")
+        await Store(Database(tmp_path / "home" / "jobs.sqlite3")).get("any", account="a")
     for words in ("SQLite 3.35", "3.34.1", sys.executable, "uv tool install", "VEO_MCP_DATABASE_URL"):
         assert words in str(refused.value)
     assert list(tmp_path.iterdir()) == []

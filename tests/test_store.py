@@ -8,11 +8,11 @@ from datetime import timedelta
 import anyio
 import pytest
 
-from ledger import MIDNIGHT, Address, Opener, claim, insert, kept, owned
+from ledger import ACCOUNT, MIDNIGHT, Address, Opener, claim, insert, kept, owned, taken_over
 from studios import NOON, a_failure, a_job, a_request
 from test_jobs import ARTIFACT
 from veo_mcp.jobs import ACTIVE, SETTLED, Job, State
-from veo_mcp.store import Store
+from veo_mcp.store import Store, Terms
 
 # Orders
 
@@ -35,7 +35,7 @@ async def test_a_job_is_read_back_as_it_was_written(store: Store, job: Job) -> N
 async def test_an_order_that_another_version_took_is_read_all_the_same(store: Store) -> None:
     newer = a_request().model_copy(update={"resolution": "4k"})
     await insert(store, a_job(state=State.QUEUED, request=newer), lease=-1)
-    (job,) = await store.take_over(account="aimlapi-test", owner="me", lease=20)
+    (job,) = await taken_over(store, account="aimlapi-test", owner="me")
     assert job.request == newer
 
 
@@ -44,7 +44,7 @@ async def test_the_same_order_is_answered_with_the_job_that_is_there(store: Stor
     assert await claim(store, first) == first
     assert await claim(store, second) is None
     assert await store.claimed(first.fingerprint or "") == first
-    assert await store.get(second.id) is None
+    assert await store.get(second.id, account=ACCOUNT) is None
 
 
 async def test_a_new_variant_takes_the_claim_so_that_later_orders_find_the_newest(store: Store) -> None:
@@ -73,7 +73,7 @@ import sys, anyio
 from datetime import UTC, datetime
 from pathlib import Path
 from veo_mcp.jobs import Job, State
-from veo_mcp.store import Database, Store
+from veo_mcp.store import Database, Store, Terms
 
 async def main(address, name):
     store = Store(Database(address if "://" in address else Path(address)))
@@ -82,7 +82,7 @@ async def main(address, name):
               created_at=now, fingerprint="same")
     print("ready", flush=True)
     sys.stdin.readline()
-    claimed = await store.claim(job, owner=name, lease=20, since=now, limit_usd=None, anew=False)
+    claimed = await store.claim(job, owner=name, lease=20, caller=name, terms=Terms(since=now))
     print("pays" if claimed.is_new else "reuses", flush=True)
     await store.close()
 
@@ -121,11 +121,10 @@ async def test_two_orders_at_once_cannot_both_pass_the_budget(open_store: Opener
 async def test_a_budget_may_be_spent_to_the_last_cent(store: Store) -> None:
     for number in range(3):
         assert await claim(store, a_job(number, estimate_usd=0.1), limit_usd=0.3) is not None
-    refused = await store.claim(
-        a_job(9, estimate_usd=0.1), owner="me", lease=20, since=MIDNIGHT, limit_usd=0.3, anew=False
-    )
+    terms = Terms(since=MIDNIGHT, limit_usd=0.3)
+    refused = await store.claim(a_job(9, estimate_usd=0.1), owner="me", lease=20, caller="me", terms=terms)
     assert (refused.job, refused.is_new, round(refused.spent_usd, 9)) == (None, False, 0.3)
-    assert await store.get(a_job(9).id) is None
+    assert await store.get(a_job(9).id, account=ACCOUNT) is None
 
 
 async def test_what_counts_as_spent(store: Store) -> None:
@@ -137,18 +136,18 @@ async def test_what_counts_as_spent(store: Store) -> None:
         a_job(4, estimate_usd=4.0, state=State.UNKNOWN),  # may be gone
         a_job(5, estimate_usd=8.0, created_at=before, generation_id="b", state=State.COMPLETED),  # yesterday
         a_job(6, estimate_usd=16.0, created_at=before),  # since yesterday, still under way
-        a_job(7, estimate_usd=32.0, backend="sandbox"),  # never charged
+        a_job(7, estimate_usd=32.0, account="another"),  # charged to somebody else
         a_job(8, estimate_usd=None, request=None, fingerprint=None, generation_id="c"),  # ordered elsewhere
     ):
         await insert(store, job)
-    assert await store.spent("aimlapi", MIDNIGHT) == 1 + 2 + 4 + 16
+    assert await store.spent(ACCOUNT, MIDNIGHT) == 1 + 2 + 4 + 16
 
 
 async def test_a_delivered_job_gives_up_its_claim_and_keeps_its_first_delivery(store: Store) -> None:
     job = a_job(1)
     await claim(store, job)
-    await store.deliver(job, at=NOON)
-    await store.deliver(job, at=NOON + timedelta(days=1))
+    await store.deliver(job, caller="me", at=NOON)
+    await store.deliver(job, caller="me", at=NOON + timedelta(days=1))
     assert await store.claimed(job.fingerprint or "") is None
     assert (await kept(store, job)).delivered_at == NOON
 
@@ -169,7 +168,8 @@ async def test_an_adopted_id_becomes_one_job_however_often_it_is_adopted(open_st
 async def test_two_accounts_may_have_the_same_generation_id(store: Store) -> None:
     await insert(store, a_job(1, generation_id="g"))
     await insert(store, a_job(2, generation_id="g", account="another"))
-    assert len(await store.page([], 10)) == 2
+    assert [job.id for job in await store.page([], 10, account=ACCOUNT)] == [a_job(1).id]
+    assert [job.id for job in await store.page([], 10, account="another")] == [a_job(2).id]
 
 
 # The paid call
@@ -177,24 +177,24 @@ async def test_two_accounts_may_have_the_same_generation_id(store: Store) -> Non
 
 async def test_only_the_owner_sends_and_only_once(store: Store) -> None:
     job = await insert(store, a_job())
-    assert not await store.begin_sending(job, owner="another", at=NOON)
-    assert await store.begin_sending(job, owner="me", at=NOON)
-    assert not await store.begin_sending(job, owner="me", at=NOON)
+    assert not await store.begin_sending(job, owner="another", at=NOON, lease=20)
+    assert await store.begin_sending(job, owner="me", at=NOON, lease=20)
+    assert not await store.begin_sending(job, owner="me", at=NOON, lease=20)
     assert (await kept(store, job)).sent_at == NOON
 
 
 async def test_a_call_that_did_not_leave_may_be_sent_again_by_its_owner(store: Store) -> None:
     job = await insert(store, a_job())
-    await store.begin_sending(job, owner="me", at=NOON)
+    await store.begin_sending(job, owner="me", at=NOON, lease=20)
     await store.not_sent(job, owner="another")
-    assert not await store.begin_sending(job, owner="me", at=NOON)
+    assert not await store.begin_sending(job, owner="me", at=NOON, lease=20)
     await store.not_sent(job, owner="me")
-    assert await store.begin_sending(job, owner="me", at=NOON)
+    assert await store.begin_sending(job, owner="me", at=NOON, lease=20)
 
 
 async def test_a_paid_id_is_recorded_whoever_owns_the_job_by_now(store: Store) -> None:
     job = await insert(store, a_job(), lease=-1)
-    (taken,) = await store.take_over(account=job.account, owner="another", lease=20)
+    (taken,) = await taken_over(store, account=job.account, owner="another")
     assert await store.save(taken.lost("No answer.", at=NOON), owner="another")
     await store.accept(job.accepted("paid", cost_usd=0.5), owner="me", lease=20)
     found = await kept(store, job)
@@ -208,7 +208,7 @@ async def test_a_second_id_of_an_order_is_recorded_beside_the_first(store: Store
     await store.accept(job.accepted("first", cost_usd=None), owner="me", lease=20)
     await store.accept(job.accepted("second", cost_usd=0.5), owner="me", lease=20)
     assert (await kept(store, job)).generation_id == "first"
-    (taken,) = await store.take_over(account=job.account, owner="another", lease=20)
+    (taken,) = await taken_over(store, account=job.account, owner="another")
     assert (taken.generation_id, taken.request, taken.cost_usd) == ("second", job.request, 0.5)
 
 
@@ -230,7 +230,7 @@ async def test_an_order_takes_the_place_of_its_own_adopted_id(store: Store) -> N
     adopted = a_job(2, request=None, fingerprint=None, state=State.QUEUED, generation_id="paid")
     await store.adopt(adopted, owner="another", lease=20)
     await store.accept(ordered.accepted("paid", cost_usd=None), owner="me", lease=20)
-    assert [job.id for job in await store.page([], 10)] == [ordered.id]
+    assert [job.id for job in await store.page([], 10, account=ACCOUNT)] == [ordered.id]
 
 
 # Leases
@@ -257,14 +257,14 @@ async def test_jobs_under_way_are_taken_over_when_their_lease_has_run_out(store:
     gone = await insert(store, a_job(1, state=state, generation_id="a"), owner="gone", lease=-1)
     await insert(store, a_job(2, state=state, generation_id="b"), owner="alive", lease=20)
     await insert(store, a_job(3, state=state, generation_id="c", account="another"), owner="gone", lease=-1)
-    taken = await store.take_over(account=gone.account, owner="me", lease=20)
+    taken = await taken_over(store, account=gone.account, owner="me")
     assert taken == ([gone] if state in ACTIVE else [])
-    assert await store.take_over(account=gone.account, owner="third", lease=20) == []
+    assert await taken_over(store, account=gone.account, owner="third") == []
 
 
 async def test_a_clock_that_was_set_back_keeps_no_job_from_being_taken_over(store: Store) -> None:
     gone = await insert(store, a_job(state=State.QUEUED, generation_id="a"), owner="gone", lease=3600)
-    assert await store.take_over(account=gone.account, owner="me", lease=20) == [gone]
+    assert await taken_over(store, account=gone.account, owner="me") == [gone]
 
 
 async def test_one_of_many_takes_over(open_store: Opener) -> None:
@@ -272,7 +272,7 @@ async def test_one_of_many_takes_over(open_store: Opener) -> None:
     taken: list[Job] = []
 
     async def take_over(number: int) -> None:
-        taken.extend(await open_store().take_over(account=job.account, owner=str(number), lease=20))
+        taken.extend(await taken_over(open_store(), account=job.account, owner=str(number)))
 
     async with anyio.create_task_group() as tasks:
         for number in range(6):
@@ -285,21 +285,21 @@ async def test_a_beat_renews_what_its_owner_tends_and_nothing_else(store: Store)
     theirs = await insert(store, a_job(3), owner="another", lease=-1)
     await store.beat({jobs[0].id, jobs[1].id, theirs.id}, owner="me", lease=20)
     await store.beat(set(), owner="me", lease=20)
-    taken = await store.take_over(account=theirs.account, owner="third", lease=20)
+    taken = await taken_over(store, account=theirs.account, owner="third")
     assert {job.id for job in taken} == {jobs[2].id, theirs.id}
 
 
 async def test_leases_are_counted_by_the_databases_clock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     job = await insert(store, a_job(), lease=20)
     monkeypatch.setattr("time.time", lambda: 4_000_000_000.0)
-    assert await store.take_over(account=job.account, owner="fast clock", lease=20) == []
+    assert await taken_over(store, account=job.account, owner="fast clock") == []
 
 
 async def test_what_is_let_go_of_can_be_taken_at_once(store: Store) -> None:
     job = await insert(store, a_job(), owner="me")
     theirs = await insert(store, a_job(2), owner="another")
     await store.let_go(owner="me")
-    assert await store.take_over(account=job.account, owner="next", lease=20) == [job]
+    assert await taken_over(store, account=job.account, owner="next") == [job]
     assert await owned(store, theirs, "another")
 
 
@@ -319,14 +319,14 @@ async def test_a_settled_job_is_taken_by_one_who_wants_its_file_again(store: Sto
 
 async def test_a_job_is_found_by_our_id_and_by_upstreams(store: Store) -> None:
     job = await insert(store, a_job(generation_id="-a:b/c"))
-    assert await store.get(job.id) == await store.get("-a:b/c") == job
-    assert await store.get("") is None
-    assert await store.get("'; DROP TABLE jobs; --") is None
+    assert await store.get(job.id, account=ACCOUNT) == await store.get("-a:b/c", account=ACCOUNT) == job
+    assert await store.get("", account=ACCOUNT) is None
+    assert await store.get("'; DROP TABLE jobs; --", account=ACCOUNT) is None
 
 
 async def walk(store: Store, states: list[State], limit: int) -> list[str]:
     seen: list[Job] = []
-    while page := await store.page(states, limit, seen[-1] if seen else None):
+    while page := await store.page(states, limit, seen[-1] if seen else None, account=ACCOUNT):
         seen += page
     return [job.id for job in seen]
 
@@ -344,19 +344,19 @@ async def test_pages_show_unknown_outcomes_first_then_the_newest(store: Store) -
 
 async def test_a_job_whose_outcome_becomes_known_between_two_pages_hides_no_other(store: Store) -> None:
     jobs = [await insert(store, a_job(n, state=State.UNKNOWN if n == 0 else State.COMPLETED)) for n in range(3)]
-    (seen,) = await store.page([], 1)
+    (seen,) = await store.page([], 1, account=ACCOUNT)
     await store.accept(seen.accepted("found", cost_usd=None), owner="me", lease=20)
-    assert [job.id for job in await store.page([], 10, seen)] == [jobs[2].id, jobs[1].id, seen.id]
+    assert [job.id for job in await store.page([], 10, seen, account=ACCOUNT)] == [jobs[2].id, jobs[1].id, seen.id]
 
 
 async def test_a_cursor_stands_still_while_new_jobs_come(store: Store) -> None:
     same_time = {"created_at": NOON}
     for number in range(6):
         await insert(store, a_job(number, **same_time))
-    first = await store.page([], 3)
+    first = await store.page([], 3, account=ACCOUNT)
     await insert(store, a_job(7, **same_time))
     await insert(store, a_job(8))
-    second = await store.page([], 10, first[-1])
+    second = await store.page([], 10, first[-1], account=ACCOUNT)
     assert [job.id for job in first + second] == [a_job(number).id for number in (5, 4, 3, 2, 1, 0)]
 
 

@@ -13,6 +13,7 @@ from test_watcher import ended, leave_behind, ledger_of, noted
 from upstream import Gate, accepts, completed, fails, says, status
 from veo_mcp.errors import BudgetExceeded, InvalidRequest, NotSaved
 from veo_mcp.jobs import State
+from veo_mcp.store import Terms
 from veo_mcp.studio import Order, Studio
 
 
@@ -187,7 +188,7 @@ async def test_whether_an_order_would_be_free_is_known_before(place: Place) -> N
     place.upstream.polls = [status("generating")]
     async with place.open(confirm_above_usd=0.0) as studio:
         assert await studio.price_to_confirm(a_request(), new_variant=False) == 1.56
-        await studio.submit(a_request())
+        await studio.submit(a_request(), approved=True)
         assert await studio.price_to_confirm(a_request(duration=8), new_variant=False) is None
         assert await studio.price_to_confirm(a_request(duration=8), new_variant=True) == 1.56
         assert await studio.price_to_confirm(a_request(duration=4), new_variant=False) == 0.78
@@ -275,7 +276,7 @@ async def test_two_orders_at_once_cannot_both_pass_the_budget(place: Place) -> N
 
 
 async def test_what_is_free_does_not_count_and_what_is_unknown_does(place: Place) -> None:
-    place.upstream.orders = [says({}, 403), fails(httpx2.ReadError), accepts("third")]
+    place.upstream.orders = [says({"message": "No."}, 403), fails(httpx2.ReadError), accepts("third")]
     async with place.open(daily_budget_usd=2.0) as studio:
         assert (await ended(studio)).state is State.FAILED
         assert (await studio.page()).spent_today_usd == 0
@@ -410,7 +411,7 @@ async def test_usual_times_are_learned_from_what_finished_here(place: Place) -> 
                     generation_id=str(number),
                     finished_at=job.created_at + timedelta(0, seconds),
                 )
-                await store.claim(done, owner="me", lease=20, since=job.created_at, limit_usd=None, anew=True)
+                await store.claim(done, owner="me", lease=20, caller="me", terms=Terms(since=job.created_at), anew=True)
         assert await studio.usual_seconds(job) == 15
 
 

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import sys
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
@@ -13,11 +14,12 @@ import anyio
 import httpx2
 import pytest
 
+from ledger import taken_over
 from studios import NOON, QUICK, Place, a_job, a_request, until, until_sent
 from upstream import GENERATIONS, LINK, Answer, Gate, accepts, clip, completed, delivers, fails, says, status
 from veo_mcp import fetching, watcher
 from veo_mcp.jobs import Failure, Job, State
-from veo_mcp.store import Database, Store, database
+from veo_mcp.store import Database, Store, Terms, database
 from veo_mcp.studio import Studio
 from veo_mcp.watcher import GIVE_UP_SECONDS, Pace
 
@@ -62,7 +64,7 @@ async def leave_behind(place: Place, owner: str = "killed", lease: float = -1, *
     usual: dict[str, Any] = {"account": place.settings().account, "state": State.GENERATING, "generation_id": "left"}
     job = a_job(**(usual | changes))
     async with ledger_of(place) as store:
-        await store.claim(job, owner=owner, lease=lease, since=NOON, limit_usd=None, anew=True)
+        await store.claim(job, owner=owner, lease=lease, caller="me", terms=Terms(since=NOON), anew=True)
     return job
 
 
@@ -143,7 +145,7 @@ async def test_a_word_that_nobody_knows_is_told_and_waited_out(place: Place) -> 
         heard = await studio.known(order.job.id)
         gate.opened.set()
         job = await studio.wait(heard, 10)
-    assert heard.note == "upstream says 'post-processing'"
+    assert heard.note == 'upstream says "post-processing"'
     assert (job.state, job.note) == (State.COMPLETED, "")
 
 
@@ -399,7 +401,8 @@ async def test_a_job_of_another_account_is_left_alone(place: Place) -> None:
     job = await leave_behind(place, account="aimlapi-another")
     async with place.open() as studio:
         await ended(studio)
-        assert await studio.known(job.id) == job
+    async with ledger_of(place) as store:
+        assert await store.get(job.id, account=job.account) == job
     assert "left" not in place.upstream.gets
 
 
@@ -412,7 +415,7 @@ async def test_a_process_that_lost_its_job_writes_nothing_more(place: Place) -> 
         await gate.reached.wait()
         expire_leases(place)
         async with ledger_of(place) as store:
-            (taken,) = await store.take_over(account=order.job.account, owner="another", lease=20)
+            (taken,) = await taken_over(store, account=order.job.account, owner="another")
         gate.opened.set()
         await until(lambda: not studio.watcher.is_tending(order.job))
         assert await studio.known(order.job.id) == taken
@@ -541,5 +544,108 @@ async def test_what_is_not_finished_is_let_go_of_at_the_end(place: Place) -> Non
         order = await studio.submit(a_request())
         await until_sent(studio, order.job)
     async with ledger_of(place) as store:
-        taken = await store.take_over(account=order.job.account, owner="next", lease=20)
+        taken = await taken_over(store, account=order.job.account, owner="next")
     assert [job.id for job in taken] == [order.job.id]
+
+
+# Whose clock, and whose word
+
+
+async def test_a_job_whose_owner_could_not_beat_for_a_while_is_left_to_it(place: Place) -> None:
+    """The database was locked for longer than the lease, or the clock was set back: the owner lives and beats again."""
+    gate = Gate(accepts("paid"))
+    place.upstream.orders = [gate]
+    async with place.open() as owner:
+        order = await owner.submit(a_request())
+        await gate.reached.wait()
+        async with place.open() as other:
+            for ago in (-26.0, 7200.0):
+                with closing(sqlite3.connect(place.settings().home / "jobs.sqlite3", timeout=10)) as ledger:
+                    ledger.execute("UPDATE jobs SET lease_until = lease_until + ?", (ago,))
+                    ledger.commit()
+                await anyio.sleep(0.3)  # six heartbeats
+                assert (await other.known(order.job.id)).state is State.SUBMITTING
+        gate.opened.set()
+        assert (await owner.wait(order.job, 10)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_clock_that_is_days_ahead_gives_no_paid_video_up(place: Place) -> None:
+    place.upstream.polls = [*[status("generating")] * 5, completed()]
+    async with place.open() as studio:
+        order = await until_sent(studio, (await studio.submit(a_request())).job)
+        place.clock.forward(3 * 86_400)
+        assert (await studio.wait(order, 10)).state is State.COMPLETED
+
+
+async def test_a_generation_that_is_called_failed_once_is_asked_after_again_before_the_order_is_free(
+    place: Place,
+) -> None:
+    place.upstream.polls = [status("failed"), status("generating"), status("error", error="broken"), completed()]
+    async with place.open() as studio:
+        assert (await ended(studio)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 1
+
+
+async def test_two_orders_that_share_an_id_can_both_be_asked_for(place: Place) -> None:
+    place.upstream.orders = [accepts("same")]
+    async with place.open() as studio:
+        first = await studio.wait((await studio.submit(a_request("one"))).job, 10)
+        second = await studio.wait((await studio.submit(a_request("two"))).job, 10)
+        assert (first.handle, second.handle) == ("same", second.id)
+        for job in (first, second):
+            found = await studio.look_up(job.handle)
+            assert (found.id, found.state) == (job.id, State.COMPLETED)
+
+
+@pytest.mark.parametrize("code", [429, 503])
+async def test_polls_wait_as_long_as_the_service_asks(place: Place, code: int) -> None:
+    times: list[float] = []
+
+    def asked(request: httpx2.Request) -> httpx2.Response:
+        times.append(time.monotonic())
+        return httpx2.Response(code, headers={"retry-after": "0.5"}, request=request)
+
+    def done(request: httpx2.Request) -> httpx2.Response:
+        times.append(time.monotonic())
+        return httpx2.Response(200, json={"status": "completed", "video": {"url": LINK}}, request=request)
+
+    place.upstream.polls = [asked, done]
+    async with place.open() as studio:
+        order = await until_sent(studio, (await studio.submit(a_request())).job)
+        await until(lambda: len(times) == 1)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(studio.refresh, order)  # a caller who asks now
+            other = await studio.submit(a_request("another"))  # another job of the same key
+            assert (await studio.wait(other.job, 10)).state is State.COMPLETED
+            assert (await studio.wait(order, 10)).state is State.COMPLETED
+    assert times[1] - times[0] >= 0.49
+
+
+DEEP = '{"error": {"message": ' + "[" * 900 + "]" * 900 + "}}"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        says(DEEP, 500),
+        delivers(b'{"status": "generating"}', kind="application/json; charset=hex"),
+        delivers(b"<p>busy</p>", kind="text/html; charset=idna"),
+        says({"status": "generating"}, raw=[(b"x", b"\xff")]),
+        says(None, 503, raw=[(b"location", b"\xff\xfe"), (b"retry-after", b"\xff")]),
+    ],
+    ids=["deep error", "charset hex", "charset idna", "byte in a header", "bytes in our headers"],
+)
+async def test_an_answer_that_breaks_our_code_is_one_bad_poll(place: Place, trouble: Answer) -> None:
+    place.upstream.polls = [*[trouble] * 8, completed()]
+    async with place.open() as studio:
+        assert (await ended(studio)).state is State.COMPLETED
+
+
+async def test_whatever_a_poll_raises_is_one_bad_poll(place: Place) -> None:
+    def break_down(_: httpx2.Request) -> httpx2.Response:
+        raise RuntimeError("a bug")
+
+    place.upstream.polls = [*[break_down] * 8, completed()]
+    async with place.open() as studio:
+        assert (await ended(studio)).state is State.COMPLETED

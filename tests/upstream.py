@@ -1,7 +1,7 @@
 """The API as a script: what each order, poll and download is answered with, and a record of what was asked."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -42,10 +42,16 @@ class Fails:
         raise self.error("the connection broke", request=request)
 
 
-def says(body: object = None, status: int = 200, **headers: str) -> Answer:
-    """Answer with JSON, or with a page where `body` is text."""
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Says(status, {"html" if isinstance(body, str) else "json": body, "headers": sent})
+def says(body: object = None, status: int = 200, *, raw: Sequence[tuple[bytes, bytes]] = (), **headers: str) -> Answer:
+    """Answer with JSON, or with a page where `body` is text; `raw` headers hold any bytes."""
+    sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Says(status, {"html" if isinstance(body, str) else "json": body, "headers": [*sent, *raw]})
+
+
+def busy(status: int, message: str = "Not at the moment.", **headers: str) -> Answer:
+    """Refuse in the service's own words: nothing was ordered."""
+    body = {"requestId": "1", "statusCode": status, "timestamp": "2026-11-23T12:00:00Z", "path": GENERATIONS}
+    return says(body | {"message": message}, status, raw=(), **headers)
 
 
 def fails(error: type[httpx2.TransportError] = httpx2.ReadError) -> Answer:

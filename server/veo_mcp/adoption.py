@@ -1,13 +1,14 @@
-"""Ids that this server has no order for: adopted, given to an order of unknown outcome, or brought over from a key."""
+"""Ids that this server has no order for: adopted, or given to an order of unknown outcome."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from veo_mcp.api import Generation
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import InvalidRequest, NotFound, UnknownGeneration, UpstreamError, as_said
-from veo_mcp.jobs import Job, State, new_job_id
+from veo_mcp.errors import InvalidRequest, NotFound, UnknownGeneration, UpstreamError
+from veo_mcp.jobs import HANDLE_CHARACTERS, Job, State, new_job_id
+from veo_mcp.quoting import as_said, one_line
 from veo_mcp.settings import Settings
 from veo_mcp.store import Store
 from veo_mcp.watcher import Watcher
@@ -29,7 +30,7 @@ class Adoption:
             UpstreamError: upstream could not be asked.
         """
         generation = await self._asked(generation_id)
-        unknown = await self.store.page([State.UNKNOWN], 1)
+        unknown = await self.store.page([State.UNKNOWN], 1, account=self.settings.account)
         job = Job(
             id=new_job_id(),
             account=self.settings.account,
@@ -40,7 +41,7 @@ class Adoption:
             generation_id=generation_id,
             created_at=self.clock(),
             cost_usd=generation.cost_usd,
-            warnings=tuple(_perhaps(lost, generation_id) for lost in unknown if lost.account == self.settings.account),
+            warnings=tuple(_perhaps(lost, generation_id) for lost in unknown),
         )
         adopted = await self.store.adopt(job, owner=self.watcher.owner, lease=self.watcher.pace.lease)
         return await self.watcher.begin(adopted) if adopted.id == job.id else adopted
@@ -52,31 +53,15 @@ class Adoption:
             InvalidRequest: the order's outcome is known, or the id is another order's.
             UnknownGeneration, UpstreamError: as `adopt` does.
         """
-        if lost.state is not State.UNKNOWN or lost.account != self.settings.account:
+        if lost.state is not State.UNKNOWN:
             raise InvalidRequest(f"The outcome of {lost.id} is known here; get_video_status({lost.id!r}) tells it.")
-        standing = await self.store.get(generation_id)
+        standing = await self.store.get(generation_id, account=self.settings.account)
         if standing is not None and standing.request is not None:
             raise InvalidRequest(f"{generation_id!r} is the video of another order. list_videos shows it.")
         generation = await self._asked(generation_id)
         job = lost.accepted(generation_id, cost_usd=generation.cost_usd)
-        await self.store.accept(job, owner=self.watcher.owner, lease=self.watcher.pace.lease)
-        return await self.watcher.begin(job)
-
-    async def bring_over(self, job: Job) -> Job:
-        """Give a job of another key to this one, where upstream knows it under this one: the key was changed.
-
-        The watcher then takes it over like any job that nobody looks after. Whatever is in the way, the job stays.
-        """
-        if job.backend != self.settings.backend or job.generation_id is None:
-            return job
-        try:
-            await self._asked(job.generation_id)
-        except (UnknownGeneration, UpstreamError):
-            return job
-        account, model = self.settings.account, self.settings.model
-        fingerprint = job.request.fingerprint(model, account) if job.request else None
-        ours = replace(job, account=account, fingerprint=fingerprint)
-        return ours if await self.store.bring_over(ours) else job
+        accepted = await self.store.accept(job, owner=self.watcher.owner, lease=self.watcher.pace.lease)
+        return await self.watcher.begin(accepted)
 
     async def _asked(self, generation_id: str) -> Generation:
         try:
@@ -103,5 +88,5 @@ def _cannot_say(generation_id: str, error: UpstreamError) -> str:
 def _perhaps(lost: Job, generation_id: str) -> str:
     return (
         f"An order of {lost.created_at:%Y-%m-%d %H:%M} UTC is of unknown outcome. If this is its video,"
-        f' get_video_status(generation_id="{lost.id}={generation_id}") settles it.'
+        f' get_video_status(generation_id="{lost.id}={one_line(generation_id, HANDLE_CHARACTERS)}") settles it.'
     )

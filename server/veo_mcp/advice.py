@@ -8,10 +8,8 @@ POLL_AGAIN_SECONDS = 50
 ONLY_THE_PERSON = frozenset({"unauthorized", "out_of_credits", "key_limit", "not_verified", "forbidden"})
 PASSING = frozenset({"rate_limited", "unavailable", "unreachable", "interrupted"})
 
-TELL_OF_FOREIGN = (
-    "Do not order it again and do not poll: tell the user to start veo-mcp with the key or backend that it was ordered"
-    " with; that brings the video home."
-)
+OUR_NAMES = ONLY_THE_PERSON | PASSING | {"not_saved", "cancelled"}
+"""Failures whose names decide what is advised: no service may give them to its own."""
 
 
 def status_call(job: Job) -> str:
@@ -50,6 +48,8 @@ def _after_failure(job: Job) -> str:
         return f"Do not order it again: {paid}. {when}, {status_call(job)}; if it fails again, tell the user."
     if name in ONLY_THE_PERSON:
         return "Tell the user: only they can mend this. Do not call again before."
+    if name == "cancelled":
+        return "Call again if the video is still wanted."
     if name in PASSING:
         return "Call again in a minute."
     if job.generation_id is not None:

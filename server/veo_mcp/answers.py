@@ -14,7 +14,7 @@ TASK_MARK = "veo-mcp/task"
 
 def answer(studio: Studio, job: Job, *, reused: bool = False, waited: bool = False) -> CallToolResult:
     """Return text, link and structured content; failures and unknown outcomes are errors."""
-    result = results.video_result(job, now=studio.clock(), reused=reused, waited=waited, ours=studio.owns(job))
+    result = results.video_result(job, now=studio.clock(), reused=reused, waited=waited)
     content: list[ContentBlock] = [TextContent(type="text", text=wording.summary(result))]
     if result.video is not None:
         content.append(_link(result.video))

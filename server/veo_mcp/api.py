@@ -11,10 +11,13 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from veo_mcp.errors import printable
+from veo_mcp.quoting import identifier, printable
 
 CREDITS_PER_USD = 2_000_000
 """AI/ML API's docs: $1 = 2,000,000 credits; the older key `tokens_used` is the same unit."""
+
+MOST_USD = 100.0
+"""A figure above this is no price of one video, but a mistake; the estimate is used in its place."""
 
 PROMPT_CHARACTERS = 20_000
 """No limit is documented; Google's own is 1,024 tokens. This one only keeps accidents out of the ledger."""
@@ -182,13 +185,18 @@ def _error(error: object) -> tuple[str, str]:
     if isinstance(error, Mapping):
         found = cast("Mapping[str, Any]", error)
         if detail := found.get("detail"):
-            return _text(found.get("name")), _error(detail)[1]
+            return _name(found, "name"), _error(detail)[1]
         message = _text(found.get("message")) or _text(found.get("msg"))
-        return _text(found.get("name")) or _text(found.get("code")) or _text(found.get("type")), message
+        return _name(found, "name", "code", "type"), message
     if isinstance(error, Sequence):
         parts = [_error(item)[1] for item in cast("Sequence[object]", error)]
         return "", "; ".join(part for part in parts if part)
     return "", ""
+
+
+def _name(error: Mapping[str, Any], *keys: str) -> str:
+    """Return the first of these that is a short identifier: the name stands outside of quotation marks."""
+    return next((name for key in keys if (name := identifier(_text(error.get(key))))), "")
 
 
 def _cost(meta: object) -> float | None:
@@ -196,11 +204,11 @@ def _cost(meta: object) -> float | None:
     if not isinstance(usage, Mapping):
         return None
     figures = cast("Mapping[str, Any]", usage)
-    if (spent := _number(figures.get("usd_spent"))) is not None:
-        return spent
     credit = _number(figures.get("credits_used"))
     credit = _number(figures.get("tokens_used")) if credit is None else credit
-    return None if credit is None else round(credit / CREDITS_PER_USD, 6)
+    spent = _number(figures.get("usd_spent"))
+    usd = round(credit / CREDITS_PER_USD, 6) if spent is None and credit is not None else spent
+    return usd if usd is not None and usd <= MOST_USD else None
 
 
 def _number(value: object) -> float | None:

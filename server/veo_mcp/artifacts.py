@@ -19,6 +19,8 @@ import httpx2
 
 from veo_mcp import __version__, capacity, held_files
 from veo_mcp.errors import BadFile, DownloadFailed, LinkExpired, NotSaved
+from veo_mcp.links import NOT_AN_ADDRESS, Links
+from veo_mcp.quoting import quoted
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +56,13 @@ class _LittleRoom(OSError):
 
 
 class Artifacts:
-    """Brings files into one folder. `http` must carry no authorization: result links are somebody else's servers."""
+    """Brings files into one folder. `http` must carry no authorization: result links are somebody else's servers.
 
-    def __init__(self, http: httpx2.AsyncClient, folder: Path) -> None:
-        self._http = http
+    `origin` is the API's, for links that lead to where it is.
+    """
+
+    def __init__(self, http: httpx2.AsyncClient, folder: Path, *, origin: str = "") -> None:
+        self._links = Links(http, origin=origin)
         self._turns = anyio.CapacityLimiter(capacity.of_process().downloads)
         self.folder = folder
 
@@ -168,16 +173,14 @@ class Artifacts:
         if have:
             headers |= {"Range": f"bytes={have}-", **same_file}
         try:
-            async with self._http.stream(
-                "GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True
-            ) as response:
+            async with self._links.opened(url, headers=headers, pauses=TIMEOUT) as response:
                 if response.status_code == 416:  # less than is here: nothing of it fits
                     await anyio.to_thread.run_sync(held_files.unlink, part)
                 start, total = _start_and_total(response, have)
                 same_file |= _condition(response)
                 await _receive(response, part, start, total)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-            raise BadFile("Upstream's result link is not a usable address.") from error
+            raise BadFile(NOT_AN_ADDRESS) from error
         except httpx2.HTTPError as error:
             raise DownloadFailed(f"The download was cut ({type(error).__name__}).") from error
 
@@ -193,7 +196,7 @@ def _start_and_total(response: httpx2.Response, have: int) -> tuple[int, int | N
         raise DownloadFailed(f"The file server answered HTTP {status}.")
     kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind and not kind.startswith("video/") and kind not in ("application/octet-stream", "binary/octet-stream"):
-        raise BadFile(f"What upstream delivered is {kind}, not a video.")
+        raise BadFile(f"What upstream delivered is {quoted(kind, 60)}, not a video.")
     start, total = 0, _length(response.headers.get("content-length"))
     if status == 206:
         found = re.match(r"bytes (\d{1,18})-\d+/(\d+|\*)", response.headers.get("content-range", ""))

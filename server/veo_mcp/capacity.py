@@ -23,9 +23,10 @@ DESCRIPTORS_PER_DECODER = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """`downloads` are part of `connections`: orders and polls always find one that is free."""
+    """`downloads` are part of `connections`, so that polls always find one that is free; `orders` are beside them."""
 
     connections: int
+    orders: int
     downloads: int
     decoders: int
 
@@ -36,11 +37,12 @@ def of_process() -> Capacity:
 
 
 def of(*, descriptors: int, cores: int) -> Capacity:
-    """Share out the descriptors: half to connections, a quarter to the files of downloads, the rest to decoders."""
+    """Share out the descriptors: half to connections, a fifth to the files of downloads, a quarter to decoders."""
     shared = max(descriptors - KEPT_DESCRIPTORS, 0)
-    connections = min(max(shared // 2, 2), MOST_CONNECTIONS)
+    connections = min(max(shared * 2 // 5, 2), MOST_CONNECTIONS)
     decoders = min(max(shared // 4 // DESCRIPTORS_PER_DECODER, 1), cores)
-    return Capacity(connections=connections, downloads=connections // 2, decoders=decoders)
+    orders = max(connections // 4, 2)
+    return Capacity(connections=connections, orders=orders, downloads=connections // 2, decoders=decoders)
 
 
 def _descriptors() -> int:

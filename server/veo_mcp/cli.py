@@ -20,11 +20,14 @@ import click
 from veo_mcp import __version__
 from veo_mcp.errors import VeoError
 from veo_mcp.jobs import utc_now
+from veo_mcp.quoting import escaped, shown_lines
 from veo_mcp.results import Status
 from veo_mcp.settings import Settings
 from veo_mcp.signals import hang_ups, until_told_to_end
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from veo_mcp.results import VideoResult
     from veo_mcp.server import VeoServer
 
@@ -32,6 +35,9 @@ IDS_MAY_BEGIN_WITH_A_DASH: dict[str, Any] = {"ignore_unknown_options": True, "he
 
 LISTENERS_SECONDS = 2
 """How long a server over HTTP that is told to end waits for calls and streams to end by themselves."""
+
+SESSION_IDLE_SECONDS = 1800.0
+"""How long a session over HTTP is kept that has no call and no stream under way; its client then begins another."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,7 +53,7 @@ def readable_errors(command: Callable[P, T]) -> Callable[P, T]:
         except (VeoError, BaseExceptionGroup) as error:
             found = _alone(error)
             if isinstance(found, VeoError):
-                raise click.ClickException(str(found)) from error
+                raise click.ClickException(shown_lines(str(found))) from error
             if isinstance(found, click.exceptions.Abort):
                 raise found from None
             raise
@@ -61,9 +67,18 @@ def _alone(error: BaseException) -> BaseException:
     return _alone(held[0]) if len(held) == 1 else error
 
 
+class OneEvent(logging.Formatter):
+    """Lets nobody's words begin a line of the log: what follows the first line, as a traceback does, is marked."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shown_lines(super().format(record)).replace("\n", "\n  | ")
+
+
 def log_to_stderr(level: int) -> None:
     """One line per event on stderr; stdout belongs to the protocol."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneEvent("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("veo_mcp").setLevel(level)
 
 
@@ -134,19 +149,27 @@ def _build(settings: Settings, **wiring: Any) -> "VeoServer":
     """
     gc.disable()
     try:
+        from veo_mcp import network
         from veo_mcp.server import build_server
 
+        if settings.backend != "sandbox":
+            network.check()
         return build_server(settings, **wiring)
     finally:
         gc.freeze()
         gc.enable()
 
 
+def http_app(settings: Settings, host: str, **wiring: Any) -> "Starlette":
+    """Return the app that is served over HTTP."""
+    return _build(settings, **wiring).streamable_http_app(host=host, session_idle_timeout=SESSION_IDLE_SECONDS)
+
+
 async def _serve_http(settings: Settings, host: str, port: int) -> None:
     """Serve as the SDK does, but end although somebody still listens: a stream of changes has no end of its own."""
     import uvicorn
 
-    app = _build(settings).streamable_http_app(host=host)
+    app = http_app(settings, host)
     server = uvicorn.Server(
         uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=LISTENERS_SECONDS)
     )
@@ -200,7 +223,7 @@ def sandbox(*, host: str, port: int) -> None:
     from veo_mcp.wiring import sandbox_folder
 
     settings = Settings.from_environment()
-    app = build_app(sandbox_folder(settings), seconds=settings.sandbox_seconds)
+    app = build_app(sandbox_folder(settings), seconds=settings.sandbox_seconds, host=host)
     click.echo(f"The sandbox listens on http://{host}:{port}: set AIMLAPI_BASE_URL to that, and any key.", err=True)
     uvicorn.run(app, host=host, port=port, log_level="warning")
 
@@ -227,9 +250,11 @@ def generate(*, new_variant: bool, yes: bool, as_json: bool, duration: str | Non
     seconds = int(duration) if duration else None
     request = commands.request(duration=seconds, **fields)
     settings = Settings.from_environment()
+    approved = yes
     if not yes and settings.confirm_above_usd is not None:
-        commands.confirm(settings, anyio.run(commands.price_to_confirm, settings, request, new_variant))
-    _finish(anyio.run(_ended_well, partial(commands.generate, settings, request, new_variant)), as_json=as_json)
+        approved = commands.confirm(settings, anyio.run(commands.price_to_confirm, settings, request, new_variant))
+    ordering = partial(commands.generate, settings, request, new_variant, approved)
+    _finish(anyio.run(_ended_well, ordering), as_json=as_json)
 
 
 @main.command(context_settings=IDS_MAY_BEGIN_WITH_A_DASH)
@@ -259,7 +284,8 @@ def list_videos(*, status: str | None, limit: int, cursor: str | None, as_json: 
     settings = Settings.from_environment()
     page = anyio.run(commands.page, settings, status, limit, cursor)
     more = "veo-mcp list --cursor {cursor}"
-    click.echo(page.model_dump_json(indent=2) if as_json else wording.table(page, settings.backend, more=more))
+    table = wording.table(page, settings.backend, more=more)
+    click.echo(escaped(page.model_dump_json(indent=2)) if as_json else shown_lines(table))
 
 
 @main.command(context_settings=IDS_MAY_BEGIN_WITH_A_DASH)
@@ -274,7 +300,7 @@ def show(*, generation_id: str, sheet: Path | None, preview: Path | None, gif: P
 
     log_to_stderr(logging.ERROR)
     targets = commands.Pictures(sheet=sheet, preview=preview, gif=gif)
-    click.echo(anyio.run(commands.show, Settings.from_environment(), generation_id, targets))
+    click.echo(shown_lines(anyio.run(commands.show, Settings.from_environment(), generation_id, targets)))
 
 
 @main.command()
@@ -328,9 +354,9 @@ def _finish(result: "VideoResult", *, as_json: bool) -> None:
     from veo_mcp import commands
 
     if as_json:
-        click.echo(result.model_dump_json(indent=2))
+        click.echo(escaped(result.model_dump_json(indent=2)))
     else:
         if result.video is not None:
             click.echo(result.video.path)
-        click.echo(commands.report(result), err=True)
+        click.echo(shown_lines(commands.report(result)), err=True)
     sys.exit({"completed": 0, "failed": 1, "unknown": 1}.get(result.status, 3))

@@ -1,5 +1,6 @@
 """The two HTTP calls, and the free ones of `doctor`. The only file that knows paths, headers and status codes."""
 
+import json
 import logging
 import math
 import re
@@ -10,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
 import anyio
+import anyio.to_thread
 import httpx2
 
 from veo_mcp import __version__, tracing
@@ -27,8 +29,8 @@ from veo_mcp.errors import (
     Refused,
     Unauthorized,
     UpstreamError,
-    quoted,
 )
+from veo_mcp.quoting import one_line, quoted, spellings
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +45,18 @@ ANSWER_SECONDS = 180.0
 ANSWER_BYTES = 1 << 20
 """What is read of an answer; an honest one has a few hundred bytes."""
 
+AT_ONCE_BYTES = 1 << 16
+"""To take the key out of a longer answer may take a tenth of a second and more."""
+
 KEPT_HEADERS = frozenset({"content-type", "location", "retry-after"})
+
+READ_CHARACTERS, SAID_CHARACTERS = 20_000, 2_000
+"""What is read of an error page, and of each part of a message."""
 
 KEY_CHARACTERS = 8
 """A shorter key is a stand-in for one; looking for it in answers would only find words."""
+
+_JSON_STRING = re.compile(r'"(?:[^"\\]+|\\.)*(?:"|\\?\Z)', re.DOTALL)  # one without an end ends with the text
 
 _NOTHING_LEFT = (
     httpx2.ConnectError,
@@ -64,18 +74,32 @@ class VeoClient:
     `http` must have no authorization of its own; the key goes out with the calls below and nowhere else.
     """
 
-    def __init__(self, http: httpx2.AsyncClient, *, base_url: str, api_key: str, model: str) -> None:
+    def __init__(
+        self,
+        http: httpx2.AsyncClient,
+        *,
+        base_url: str,
+        api_key: str,
+        model: str,
+        paying: httpx2.AsyncClient | None = None,
+    ) -> None:
+        """`paying` makes the paid calls and keeps no connection: an idle one may be dropped as the order leaves."""
         self.model = model
         self._http = http
+        self._paying = paying or http
         self._base_url = base_url
         self._key = api_key
+        self._key_spelled = spellings(api_key) if len(api_key) >= KEY_CHARACTERS else None
         self._headers = {"Authorization": f"Bearer {api_key}", "User-Agent": f"veo-mcp/{__version__}"}
         self._letter_case: dict[tuple[str, str], str] = {}  # learned from refusals: (field, ours) -> upstream's
 
-    async def create(self, request: VideoRequest, *, request_id: str) -> Generation:
+    async def create(
+        self, request: VideoRequest, *, request_id: str, before_sending: Callable[[], None] = lambda: None
+    ) -> Generation:
         """Order one video: the one call that costs money. Never repeats what may have been received.
 
-        `request_id` is only for upstream's support to find the call by.
+        `request_id` is only for upstream's support to find the call by. `before_sending` is called when the connection
+        stands, right before the request's first byte; what it raises keeps the request from being sent.
 
         A 400 is free of charge. Where it names the allowed values of a field and ours differs in letter case only, the
         order goes out once more in that case, and from then on.
@@ -85,11 +109,11 @@ class VeoClient:
             OutcomeUnknown: it may have been.
         """
         try:
-            return await self._post(request, request_id)
+            return await self._post(request, request_id, before_sending)
         except BadRequest as refusal:
             if not self._learn(request, refusal.said):
                 raise
-            return await self._post(request, request_id)
+            return await self._post(request, request_id, before_sending)
 
     async def retrieve(self, generation_id: str) -> Generation:
         """Ask how a generation is doing. Free, and may be repeated at will."""
@@ -103,29 +127,55 @@ class VeoClient:
         """Return the account's balance (`GET /v2/billing`, free); None where the answer has no such figure."""
         return _read(await self._get("/v2/billing", {}), _balance)
 
-    async def _post(self, request: VideoRequest, request_id: str) -> Generation:
+    async def _post(self, request: VideoRequest, request_id: str, before_sending: Callable[[], None]) -> Generation:
+        received = bytearray()
+        try:
+            return await self._order(request, request_id, before_sending, received)
+        except OutcomeUnknown:
+            said = self._without_key(bytes(received)).decode()
+            for words in (request.prompt, json.dumps(request.prompt)[1:-1]):
+                said = said.replace(words, "[prompt]")
+            logger.warning("%s: the outcome is unknown; the answer was %s", request_id, quoted(said))
+            raise
+
+    async def _order(
+        self, request: VideoRequest, request_id: str, before_sending: Callable[[], None], received: bytearray
+    ) -> Generation:
         headers = {**self._authorized(), "X-Client-Request-Id": request_id}
         body = {
             name: self._letter_case.get((name, str(value)), value) for name, value in request.body(self.model).items()
         }
+
+        async def trace(event: str, _: object) -> None:
+            if event.endswith("send_request_headers.started"):
+                before_sending()
+
         try:
             with tracing.api_call("POST", self._base_url, GENERATIONS) as call:
                 response = await self._exchange(
-                    "POST", GENERATIONS, json=body, headers=headers | call.headers, timeout=CREATE_TIMEOUT
-                )
+                    self._paying, "POST", GENERATIONS, received, json=body, headers=headers | call.headers,
+                    timeout=CREATE_TIMEOUT, extensions={"trace": trace},
+                )  # fmt: skip
                 call.answered(response.status_code)
+            return _created(response)
+        except UpstreamError:
+            raise
         except _NOTHING_LEFT as error:
             raise NotSent(f"{self._base_url} cannot be reached ({type(error).__name__}).") from error
         except httpx2.HTTPError as error:
             raise OutcomeUnknown(f"The answer to the paid call never came ({type(error).__name__}).") from error
-        return _created(response)
+        except Exception as error:
+            # The request may have left. Whatever its answer does to our code, money may be gone.
+            logger.exception("%s: the answer to the paid call could not be read", request_id)
+            raise OutcomeUnknown(f"The answer to the paid call could not be read ({type(error).__name__}).") from error
 
     async def _get(self, path: str, params: dict[str, str]) -> httpx2.Response:
         try:
             with tracing.api_call("GET", self._base_url, path) as call:
                 response = await self._exchange(
-                    "GET", path, params=params, headers=self._authorized() | call.headers, timeout=RETRIEVE_TIMEOUT
-                )
+                    self._http, "GET", path, bytearray(), params=params, headers=self._authorized() | call.headers,
+                    timeout=RETRIEVE_TIMEOUT,
+                )  # fmt: skip
                 call.answered(response.status_code)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise NotSent(f"{self._base_url} did not answer ({type(error).__name__}).") from error
@@ -138,24 +188,53 @@ class VeoClient:
             raise Unauthorized("There is no API key: set AIMLAPI_API_KEY and restart the server. Nothing was sent.")
         return self._headers
 
-    async def _exchange(self, method: str, path: str, **sent: Any) -> httpx2.Response:
-        """Return the answer, as far as an honest one goes and without our key, where the service repeats it."""
-        content = bytearray()
+    async def _exchange(
+        self, http: httpx2.AsyncClient, method: str, path: str, received: bytearray, **sent: Any
+    ) -> httpx2.Response:
+        """Return the answer, as far as an honest one goes and without our key, where the service repeats it.
+
+        `received` holds what came of it, also where it breaks off.
+        """
         try:
             with anyio.fail_after(ANSWER_SECONDS):
-                async with self._http.stream(method, self._base_url + path, follow_redirects=False, **sent) as response:
+                async with http.stream(method, self._base_url + path, follow_redirects=False, **sent) as response:
                     async for part in response.aiter_bytes():
-                        content += part[: ANSWER_BYTES - len(content)]
-                        if len(content) == ANSWER_BYTES:
+                        received += part[: ANSWER_BYTES - len(received)]
+                        if len(received) == ANSWER_BYTES:
                             break
         except TimeoutError as error:
             raise httpx2.ReadTimeout("The answer did not end.") from error
-        kept = {name: value for name, value in response.headers.items() if name in KEPT_HEADERS}
-        if len(self._key) >= KEY_CHARACTERS:
-            content = content.replace(self._key.encode(), b"[removed]")
-            kept = {name: value.replace(self._key, "[removed]") for name, value in kept.items()}
+        kept = {name: _ascii(value) for name, value in response.headers.items() if name in KEPT_HEADERS}
+        content = bytes(received)
+        if len(content) > AT_ONCE_BYTES:  # no honest answer about a video: the event loop goes on meanwhile
+            content = await anyio.to_thread.run_sync(self._without_key, content)
+        else:
+            content = self._without_key(content)
+        kept = {name: self._cleaned(value) for name, value in kept.items()}
+        kept["content-type"] = kept.get("content-type", "").partition(";")[0]  # whatever it was, it is UTF-8 now
         asked = httpx2.Request(method, self._base_url + path)
-        return httpx2.Response(response.status_code, headers=kept, content=bytes(content), request=asked)
+        return httpx2.Response(response.status_code, headers=kept, content=content, request=asked)
+
+    def _without_key(self, content: bytes) -> bytes:
+        """Return the answer as UTF-8 without our key: removed before decoding and after, as escapes hide escapes."""
+        text = self._cleaned(content.decode(json.detect_encoding(content), "replace"))
+        if "\\u00" in text:
+            text = _JSON_STRING.sub(self._cleaned_string, text)
+        return text.encode()
+
+    def _cleaned(self, text: str) -> str:
+        return text if self._key_spelled is None else self._key_spelled.sub("[removed]", text)
+
+    def _cleaned_string(self, found: re.Match[str]) -> str:
+        """Return a JSON string as it came unless the key is in what it means."""
+        if "\\u00" not in found[0]:
+            return found[0]
+        try:
+            meant = str(json.loads(found[0]))
+        except ValueError:
+            return found[0]
+        clean = self._cleaned(meant)
+        return found[0] if clean == meant else json.dumps(clean)
 
     def _learn(self, request: VideoRequest, said: str) -> bool:
         """Remember upstream's spelling of our values; say whether that changes what would be sent."""
@@ -176,7 +255,7 @@ class VeoClient:
 
 def _created(response: httpx2.Response) -> Generation:
     if not response.is_success:
-        raise _refusal(response, paid=True)
+        raise _paid_refusal(response)
     try:
         generation = _read(response, read_generation)
     except UpstreamError as error:
@@ -212,7 +291,50 @@ def _balance(body: object) -> float | None:
     return float(figure) if abs(figure) < 1e15 else None
 
 
-def _refusal(response: httpx2.Response, *, paid: bool = False) -> UpstreamError:
+def _paid_refusal(response: httpx2.Response) -> UpstreamError:
+    """Turn an answer to the paid call that is no success into an error.
+
+    Only the service itself can say that nothing was ordered. A gateway in front of it also answers 429, 503 or 4xx, and
+    does so after the order was taken as well, for example when it has waited too long.
+    """
+    status = response.status_code
+    refusal = _refusal(response)
+    if isinstance(refusal, OutcomeUnknown) or (isinstance(refusal, Refused) and status in _MOVED):
+        return refusal
+    if isinstance(refusal, Busy) and _is_the_services_own(response):
+        return refusal
+    if isinstance(refusal, Refused) and status in _REFUSALS and _json_object(response) and _message(response):
+        return refusal
+    return OutcomeUnknown(
+        f"The paid call was answered with HTTP {status}, but not by the service itself: something between here and"
+        f" the service may have answered after the order was taken. Is AIMLAPI_BASE_URL right?",
+        said=_message(response),
+        status=status,
+    )
+
+
+def _is_the_services_own(response: httpx2.Response) -> bool:
+    """Say whether the answer is in one of the three forms in which the service words an error (AI/ML API, 2026)."""
+    body = _json_object(response)
+    error = body.get("error")
+    if isinstance(error, Mapping):
+        coded = cast("Mapping[str, object]", error)
+        if isinstance(coded.get("code"), str) and coded.get("message") and {"retryable", "request_id"} & coded.keys():
+            return True
+    named = {"requestId", "path", "instance", "timestamp"} & body.keys()
+    return bool(body.get("message") and named) and response.status_code in (body.get("status"), body.get("statusCode"))
+
+
+def _json_object(response: httpx2.Response) -> Mapping[str, Any]:
+    """Return the answer's JSON object; empty where it is none."""
+    try:
+        body = cast("object", response.json())
+    except (ValueError, RecursionError):
+        return {}
+    return cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
+
+
+def _refusal(response: httpx2.Response) -> UpstreamError:
     """Turn an answer that is no success into the error that says what to do about it."""
     status, said = response.status_code, _message(response)
     if status in (429, 503):
@@ -223,8 +345,7 @@ def _refusal(response: httpx2.Response, *, paid: bool = False) -> UpstreamError:
         kind = Refused if status in _MOVED else OutcomeUnknown
         return kind(f"{what} If that is the service, set AIMLAPI_BASE_URL to it.", said=said, status=status)
     if status >= 500 or status < 400 or status == 408:
-        what = "The service failed" if paid else "The service could not say"
-        return OutcomeUnknown(f"{what} (HTTP {status}).", said=said, status=status)
+        return OutcomeUnknown(f"The service failed (HTTP {status}).", said=said, status=status)
     kind, advice = _REFUSALS.get(status, (Refused, f"The service refused (HTTP {status})."))
     if kind is Forbidden:
         kind, advice = _forbidden(said)
@@ -252,7 +373,7 @@ def _elsewhere(response: httpx2.Response) -> str:
         url = response.request.url.join(response.headers["location"])
     except httpx2.InvalidURL:
         return ""
-    return quoted(re.sub(r"(/v[12]/|[?#]).*", "", str(url)))
+    return one_line(re.sub(r"(/v[12]/|[?#]).*", "", str(url)))
 
 
 def _forbidden(said: str) -> tuple[type[Refused], str]:
@@ -266,12 +387,16 @@ def _forbidden(said: str) -> tuple[type[Refused], str]:
     return Forbidden, "The API key is not allowed to do this: check its permissions and the account's credits."
 
 
+def _ascii(value: str) -> str:
+    return value.encode("ascii", "replace").decode()
+
+
 def _message(response: httpx2.Response) -> str:
     """Return upstream's words: `message` at the top first, then `error.message`; HTML is stripped of its tags."""
     try:
         body = cast("object", response.json())
     except (ValueError, RecursionError):
-        return re.sub(r"<(?:style|script).*?</(?:style|script)>|<[^>]+>", " ", response.text[:20_000], flags=re.DOTALL)
+        return _without_tags(response.text[:READ_CHARACTERS])
     if not isinstance(body, Mapping):
         return response.text
     answer = cast("Mapping[str, Any]", body)
@@ -281,22 +406,30 @@ def _message(response: httpx2.Response) -> str:
     details = answer.get("errors") or (
         cast("Mapping[str, Any]", error).get("data") if isinstance(error, Mapping) else ""
     )
-    said = _words(message)
+    said = _words(message)[:READ_CHARACTERS]
     if _is_validation(message):
-        said = " ".join([said, *(detail for detail in _words(details).split("; ") if detail not in said)])
+        told = _words(details)[:SAID_CHARACTERS].split("; ")
+        said = " ".join([said, *(detail for detail in told if detail not in said[:SAID_CHARACTERS])])
     return said
+
+
+def _without_tags(page: str) -> str:
+    """Return the words of a page, in time that grows with its length: no open tag is searched for its end twice."""
+    page = re.sub(r"(?is)<(?:style|script)\b.*?(?:</(?:style|script)>|\Z)", " ", page)
+    return re.sub(r"<[^<>]*>", " ", page)
 
 
 def _is_validation(message: object) -> bool:
     return isinstance(message, str) and "validation" in message.lower()
 
 
-def _words(value: object) -> str:
+def _words(value: object, levels: int = 8) -> str:
     """Return the sentences in a message that may be a string, a list or an object of either."""
     if isinstance(value, Mapping):
-        return _words(list(cast("Mapping[str, object]", value).values()))
+        return _words(list(cast("Mapping[str, object]", value).values()), levels)
     if isinstance(value, list):
-        return "; ".join(words for item in cast("list[object]", value) if (words := _words(item)))
+        inner = cast("list[object]", value) if levels else []
+        return "; ".join(words for item in inner if (words := _words(item, levels - 1)))
     return "" if value is None else str(value)
 
 

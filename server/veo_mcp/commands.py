@@ -17,6 +17,7 @@ from veo_mcp import media, results, wording
 from veo_mcp.api import VideoRequest
 from veo_mcp.errors import InvalidRequest, LedgerError, NotConfirmed
 from veo_mcp.jobs import Job, State
+from veo_mcp.quoting import shown
 from veo_mcp.refusals import explain
 from veo_mcp.results import VideoFile, VideoList, VideoResult
 from veo_mcp.settings import Settings
@@ -25,6 +26,9 @@ from veo_mcp.studio import Studio
 from veo_mcp.wiring import database_address, open_studio
 
 BAR_COLUMNS = 24
+
+CALLER = "shell"
+"""Each command is a process of its own; together they are one caller, who may order with one and look with the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,26 +57,33 @@ async def price_to_confirm(settings: Settings, request: VideoRequest, new_varian
         return await studio.price_to_confirm(request, new_variant=new_variant)
 
 
-def confirm(settings: Settings, price: float | None) -> None:
+def confirm(settings: Settings, price: float | None) -> bool:
     """Ask, on a terminal, before a video of this price; the studio is closed meanwhile, for people take their time.
+
+    Returns whether the person was asked.
 
     Raises:
         NotConfirmed: the answer is no, or nobody is there to ask.
     """
     if price is None:
-        return
+        return False
     question = f"This video costs about ${price:.2f}. Order it?"
     if not sys.stdin.isatty() or not click.confirm(question, err=True):
         raise NotConfirmed(
             f"Not ordered: it costs about ${price:.2f}, more than VEO_MCP_CONFIRM_ABOVE_USD"
             f" (${settings.confirm_above_usd or 0:.2f}). Nothing was sent or charged. --yes orders without asking."
         )
+    return True
 
 
-async def generate(settings: Settings, request: VideoRequest, new_variant: bool) -> VideoResult:
-    """Order the video and wait with a bar on stderr for it, as long as a job may take."""
-    async with _saying_what_is_left(settings) as followed, open_studio(settings) as studio:
-        placed = await studio.submit(request, new_variant=new_variant)
+async def generate(settings: Settings, request: VideoRequest, new_variant: bool, approved: bool) -> VideoResult:
+    """Order the video and wait with a bar on stderr for it, as long as a job may take.
+
+    Raises:
+        NotConfirmed: it would be paid, and the person has not agreed to the price.
+    """
+    async with _saying_what_is_left(settings) as followed, open_studio(settings, caller=CALLER) as studio:
+        placed = await studio.submit(request, new_variant=new_variant, approved=approved)
         followed.append(placed.job)
         job = await _with_bar(studio, placed.job, settings.job_timeout_seconds)
         studio.deliver(job)
@@ -80,12 +91,12 @@ async def generate(settings: Settings, request: VideoRequest, new_variant: bool)
 
 
 async def status(settings: Settings, generation_id: str, wait_seconds: float) -> VideoResult:
-    async with _saying_what_is_left(settings) as followed, open_studio(settings) as studio:
+    async with _saying_what_is_left(settings) as followed, open_studio(settings, caller=CALLER) as studio:
         job = await studio.look_up(generation_id)
         followed.append(job)
         job = await (_with_bar(studio, job, wait_seconds) if wait_seconds else studio.refresh(job))
         studio.deliver(job)
-        return results.video_result(job, now=studio.clock(), waited=wait_seconds > 0, ours=studio.owns(job))
+        return results.video_result(job, now=studio.clock(), waited=wait_seconds > 0)
 
 
 @asynccontextmanager
@@ -104,7 +115,7 @@ async def _saying_what_is_left(settings: Settings) -> AsyncGenerator[list[Job]]:
 
 def _left(job: Job) -> str:
     """Say what becomes of a job for which nobody waits any longer."""
-    if job.state is State.SUBMITTING and job.sent_at is None:
+    if job.sent_at is None and job.state in (State.SUBMITTING, State.FAILED):
         return "Nothing was sent or charged: the same command orders the video."
     if job.state in (State.SUBMITTING, State.UNKNOWN):
         return f"The order may have been received and charged: veo-mcp status {job.handle} says what to do."
@@ -152,7 +163,7 @@ def _told(video: VideoFile, result: VideoResult, inspection: media.Inspection) -
         video.path,
         wording.facts(video),
         f"sha256: {video.sha256}",
-        f"prompt: {result.prompt or 'not known'}",
+        f"prompt: {shown(result.prompt or 'not known')}",
         f"cost: {wording.cost(result)}",
         *(f"note: {warning}" for warning in result.warnings if warning not in inspection.unchecked),
     ]

@@ -24,23 +24,22 @@ class Deliveries:
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
-        self._handed: dict[str, tuple[Job, datetime]] = {}
+        self._handed: dict[tuple[str, str], tuple[Job, datetime]] = {}
 
-    def hand(self, job: Job) -> None:
-        """Note that the outcome is on its way to a caller.
+    def hand(self, job: Job, caller: str) -> None:
+        """Note that the outcome is on its way to this caller.
 
         Not where money may be gone and no video is here: asking again must not pay again.
         """
-        done = job.state is State.COMPLETED or (job.failure is not None and job.failure.charged == "no")
-        if done and job.delivered_at is None:
-            self._handed.setdefault(job.id, (job, self._clock()))
+        if job.state is State.COMPLETED or (job.failure is not None and job.failure.charged == "no"):
+            self._handed.setdefault((job.id, caller), (job, self._clock()))
 
     async def settle(self, *, older_than: timedelta = timedelta(0)) -> None:
         """Write down what was handed out at least so long ago; a ledger that is away is asked again later."""
         before = self._clock() - older_than
-        for job, at in [handed for handed in self._handed.values() if handed[1] <= before]:
-            await self._store.deliver(job, at=at)
-            self._handed.pop(job.id, None)
+        for (job_id, caller), (job, at) in [item for item in self._handed.items() if item[1][1] <= before]:
+            await self._store.deliver(job, caller=caller, at=at)
+            self._handed.pop((job_id, caller), None)
 
     async def run(self) -> None:
         """Settle what was handed out, a moment later, for ever."""

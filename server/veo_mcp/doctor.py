@@ -14,9 +14,10 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from veo_mcp import __version__, media, private
+from veo_mcp import __version__, media, network, private
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import BadFile, SettingsError, UpstreamError, VeoError, as_said, quoted
+from veo_mcp.errors import BadFile, SettingsError, UpstreamError, VeoError
+from veo_mcp.quoting import as_said, quoted, shown_lines
 from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings, is_set
 from veo_mcp.store import Database, Store, sqlite_version
 from veo_mcp.wiring import database_address, open_api, previews_folder
@@ -35,7 +36,7 @@ class Finding:
 
     @property
     def line(self) -> str:
-        return f"{_MARKS[self.ok]} {self.what:<9} {self.said}"
+        return f"{_MARKS[self.ok]} {self.what:<9} {shown_lines(self.said)}"
 
 
 async def examine(environ: Mapping[str, str], *, online: bool = False) -> list[Finding]:
@@ -44,7 +45,7 @@ async def examine(environ: Mapping[str, str], *, online: bool = False) -> list[F
         settings = Settings.from_environment(environ)
     except SettingsError as error:
         return [*findings, Finding(ok=False, what="settings", said=str(error))]
-    findings += [_key(settings, environ), _address(settings)]
+    findings += [_key(settings, environ), _address(settings), _network(settings)]
     findings += [_folder("home", settings.home, "VEO_MCP_HOME")]
     findings += [_folder("previews", previews_folder(settings), "VEO_MCP_HOME")]
     findings += [_folder("videos", settings.output_dir, "VEO_MCP_OUTPUT_DIR")]
@@ -122,6 +123,22 @@ def _address(settings: Settings) -> Finding:
     return Finding(ok=None, what="address", said=f"{settings.base_url}{own}, model {settings.model}")
 
 
+def _network(settings: Settings) -> Finding:
+    """Make what a connection needs, and connect to nobody."""
+    if settings.backend == "sandbox":
+        return Finding(ok=None, what="network", said="not needed by the sandbox")
+    try:
+        network.check()
+    except SettingsError as error:
+        return Finding(ok=False, what="network", said=str(error))
+    ways = ", ".join(f"{name} ({proxy})" for name, proxy in network.proxies().items())
+    return Finding(
+        ok=True,
+        what="network",
+        said=f"{f'proxies: {ways}' if ways else 'no proxy'}; certificates of {network.certificates()}",
+    )
+
+
 def _folder(what: str, folder: Path, setting: str) -> Finding:
     # Path.exists raises where a folder may not be searched.
     nearest = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))  # noqa: PTH110
@@ -142,7 +159,7 @@ async def _ledger(settings: Settings) -> Finding:
         return Finding(ok=None, what="ledger", said=f"{shown} (made at first use)")
     store = Store(Database(address, migrates=False))
     try:
-        jobs = await store.page([], limit=1)
+        jobs = await store.page([], limit=1, account=settings.account)
         return Finding(ok=True, what="ledger", said=f"{shown}, {'with' if jobs else 'without'} jobs")
     except VeoError as error:
         return Finding(ok=False, what="ledger", said=str(error))
@@ -178,8 +195,12 @@ async def _service(settings: Settings) -> list[Finding]:
     """Make the free calls and compare with what the contract says."""
     if settings.backend == "sandbox":
         return [Finding(ok=None, what="service", said="not asked: the sandbox needs no network")]
-    async with open_api(settings) as (client, _):
-        return [await _asked("models", partial(_models, client)), await _asked("balance", partial(_balance, client))]
+    try:
+        async with open_api(settings) as (client, _):
+            asked = await _asked("models", partial(_models, client)), await _asked("balance", partial(_balance, client))
+    except SettingsError:
+        return [Finding(ok=None, what="service", said="not asked: see network")]
+    return list(asked)
 
 
 async def _asked(what: str, ask: Callable[[], Awaitable[tuple[bool, str]]]) -> Finding:

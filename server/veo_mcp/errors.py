@@ -25,29 +25,7 @@ VeoError
 Messages are written for whoever reads them, a model or a person: what happened, what to do.
 """
 
-import re
-
-QUOTE_CHARACTERS = 300
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_KEY = re.compile(r"(?i)(bearer\s+)\S+|\bsk-[\w-]{8,}|([?&](?:key|token|api_key)=)[^&\s]+")
-
-
-def printable(text: str) -> str:
-    """Replace what terminals obey (control characters) and what no UTF-8 holds (halves of characters)."""
-    return _UNPRINTABLE.sub("\ufffd", text)
-
-
-def quoted(text: str) -> str:
-    """Return upstream's words fit to be passed on: on one line, without keys, at most 300 characters."""
-    words = _KEY.sub(lambda found: f"{found[1] or found[2] or ''}[removed]", printable(" ".join(text.split())))
-    return words if len(words) <= QUOTE_CHARACTERS else words[: QUOTE_CHARACTERS - 1] + "…"
-
-
-def as_said(words: str) -> str:
-    """Return upstream's words as a sentence to follow ours; nothing where it said nothing."""
-    if not words:
-        return ""
-    return f' The service said: "{quoted(words)}"' + ("" if words.rstrip().endswith((".", "!", "?")) else ".")
+from veo_mcp.quoting import one_line
 
 
 class VeoError(Exception):
@@ -73,13 +51,13 @@ class LedgerError(VeoError): ...
 
 
 class UpstreamError(VeoError):
-    """What the API, or the way to it, said; `said` is upstream's own message, quoted and capped."""
+    """What the API, or the way to it, said; `said` is upstream's own message, fit to stand in quotation marks."""
 
     name = "upstream"
 
     def __init__(self, message: str, *, said: str = "", status: int | None = None) -> None:
         super().__init__(message)
-        self.said = quoted(said)
+        self.said = one_line(said)
         self.status = status
 
 

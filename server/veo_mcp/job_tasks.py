@@ -15,6 +15,7 @@ from veo_mcp.advice import status_call
 from veo_mcp.answers import answer
 from veo_mcp.errors import LedgerError
 from veo_mcp.jobs import State
+from veo_mcp.ordering import caller_of
 from veo_mcp.store import JobTask
 from veo_mcp.studio import Studio
 from veo_mcp.tasks import Task
@@ -35,7 +36,13 @@ class JobTasks:
         studio = ctx.lifespan_context
         try:
             job = await studio.known(mark["job"])
-            made = JobTask(id=secrets.token_urlsafe(24), job=job, created_at=studio.clock(), reused=mark["reused"])
+            made = JobTask(
+                id=secrets.token_urlsafe(24),
+                job=job,
+                created_at=studio.clock(),
+                reused=mark["reused"],
+                caller=caller_of(getattr(ctx.request, "headers", None)) or studio.caller,
+            )
             await studio.store.add_task(made)
         except LedgerError as error:
             logger.warning("%s", error)
@@ -44,7 +51,7 @@ class JobTasks:
 
     async def read(self, ctx: JobContext, task_id: str) -> Task | None:
         studio = ctx.lifespan_context
-        found = await studio.store.task(task_id)
+        found = await _found(studio, task_id)
         if found is None:
             return None
         if found.ended is not None:
@@ -52,20 +59,25 @@ class JobTasks:
         task = await _task(studio, found)
         if task.status == "completed":
             await studio.store.end_task(task_id, task.model_dump_json(by_alias=True))
-            studio.deliver(await studio.located(found.job))
+            studio.deliver(await studio.located(found.job), found.caller)
         return task
 
     async def update(self, ctx: JobContext, task_id: str, responses: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Take no answers: these tasks never ask."""
-        return await ctx.lifespan_context.store.task(task_id) is not None
+        return await _found(ctx.lifespan_context, task_id) is not None
 
     async def cancel(self, ctx: JobContext, task_id: str) -> bool:
-        """End the waiting; the generation goes on, because it is paid for."""
+        """End the waiting; a generation that is paid goes on, an order that was not sent ends free of charge."""
         studio = ctx.lifespan_context
-        found = await studio.store.task(task_id)
+        found = await _found(studio, task_id)
         if found is not None and not found.job.is_settled:
             await studio.store.cancel_task(task_id, at=studio.clock())
+            await studio.withdraw(found.job)
         return found is not None
+
+
+async def _found(studio: Studio, task_id: str) -> JobTask | None:
+    return await studio.store.task(task_id, account=studio.settings.account)
 
 
 async def _task(studio: Studio, found: JobTask) -> Task:

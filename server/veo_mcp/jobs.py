@@ -106,11 +106,12 @@ class Job:
     sent_at: datetime | None = None
     finished_at: datetime | None = None
     delivered_at: datetime | None = None
+    shares_id: bool = False  # another order has the same generation id
 
     @property
     def handle(self) -> str:
-        """What callers name the job by: upstream's id once it is known, unless it is longer than tools take."""
-        return self.id if len(self.generation_id or "") > HANDLE_CHARACTERS else self.generation_id or self.id
+        """What callers name the job by: upstream's id once it is known, where it is one word and this job's alone."""
+        return self.id if self.shares_id or not _is_word(self.generation_id or "") else self.generation_id or self.id
 
     @property
     def kind(self) -> str:
@@ -204,6 +205,13 @@ class Job:
         words = re.findall(r"[^\W_]+", self.request.prompt.lower() if self.request else "")
         slug = "-".join(words)[:40].strip("-")
         return "-".join(part for part in (f"{self.created_at:%Y-%m-%d}", slug, self.id[-8:]) if part) + ".mp4"
+
+
+def _is_word(generation_id: str) -> bool:
+    """Say whether the id can stand in a sentence or a call without being taken for more than an id."""
+    return 0 < len(generation_id) <= HANDLE_CHARACTERS and not any(
+        letter.isspace() or not letter.isprintable() or letter in "\"'`\\" for letter in generation_id
+    )
 
 
 def new_job_id() -> str:

@@ -1,5 +1,6 @@
 """From a tool call's arguments to an order that may be placed: checked, and confirmed where the person wants that."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
@@ -17,7 +18,8 @@ from veo_mcp.api import (
     Seed,
     VideoRequest,
 )
-from veo_mcp.errors import NotConfirmed, quoted
+from veo_mcp.errors import NotConfirmed
+from veo_mcp.quoting import quoted
 from veo_mcp.studio import Studio
 
 StudioContext = Context[Studio]
@@ -25,6 +27,11 @@ StudioContext = Context[Studio]
 
 def studio_of(ctx: StudioContext) -> Studio:
     return ctx.request_context.lifespan_context
+
+
+def caller_of(headers: Mapping[str, str] | None) -> str | None:
+    """Return the session that calls over HTTP; None where there is none, so that the process stands for its caller."""
+    return (headers or {}).get("mcp-session-id")
 
 
 async def ordered(
@@ -59,6 +66,10 @@ class Approval(BaseModel):
     approve: bool = Field(description="Order this video?")
 
 
+class NotAsked(Approval):
+    """Nobody was asked: the order costs little enough, or is handed back for free."""
+
+
 async def confirm(ctx: StudioContext, request: Ordered, new_variant: bool) -> Approval | Elicit[Approval]:
     """Ask the person, where VEO_MCP_CONFIRM_ABOVE_USD says so and the order would really be paid.
 
@@ -68,7 +79,7 @@ async def confirm(ctx: StudioContext, request: Ordered, new_variant: bool) -> Ap
     studio = studio_of(ctx)
     price = await studio.price_to_confirm(request, new_variant=new_variant)
     if price is None:
-        return Approval(approve=True)
+        return NotAsked(approve=True)
     sound = "with sound" if request.with_audio else "without sound"
     what = (
         f"{'An' if request.seconds == 8 else 'A'} {request.seconds} s video {sound} at {request.resolution or '1080p'}"
@@ -93,15 +104,17 @@ def unanswered(said: str) -> str:
     """Say that the client could not bring an answer to the question, in its own words."""
     return (
         "Not ordered: the person was to be asked about the price, but this client brought no answer"
-        f' ("{quoted(said)}"). Nothing was sent or charged. Ask in the chat; the person can raise'
+        f" ({quoted(said)}). Nothing was sent or charged. Ask in the chat; the person can raise"
         " VEO_MCP_CONFIRM_ABOVE_USD."
     )
 
 
-Confirmed = Annotated[ElicitationResult[Approval], Resolve(confirm)]
+Confirmation = ElicitationResult[Approval]
+Confirmed = Annotated[Confirmation, Resolve(confirm)]
 
 
-def require(confirmed: ElicitationResult[Approval]) -> None:
-    """Raise NotConfirmed unless the person said yes."""
+def is_approved(confirmed: Confirmation) -> bool:
+    """Say whether the person was asked and said yes. Raises NotConfirmed where they did not say yes."""
     if not isinstance(confirmed, AcceptedElicitation) or not confirmed.data.approve:
         raise NotConfirmed("Not ordered: the person declined. Nothing was sent or charged. Ask what to change.")
+    return not isinstance(confirmed.data, NotAsked)

@@ -1,64 +1,101 @@
-"""Makes the one paid call of a job: repeated only where nothing was sent or upstream clearly said no."""
+"""Makes the one paid call of a job: repeated only where nothing was sent or the service itself said no."""
 
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
+from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
 
+from veo_mcp import capacity
 from veo_mcp.api import VideoRequest
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import BadRequest, Busy, LedgerError, NotSent, OutcomeUnknown, Refused, UpstreamError, as_said
+from veo_mcp.errors import BadRequest, Busy, LedgerError, NotSent, OutcomeUnknown, Refused, UpstreamError
 from veo_mcp.jobs import Failure, Job
+from veo_mcp.pulse import Pulse
+from veo_mcp.quoting import as_said, quoted
 from veo_mcp.store import Store
 
 logger = logging.getLogger(__name__)
 
-UNREACHABLE_SECONDS = 15.0
-"""How long a connection that cannot be made is tried again: a wrong address or no network rarely heals sooner."""
+T = TypeVar("T")
 
-BUSY_SECONDS = 120.0
-"""How long "not now" (429, 503) is met with patience."""
+ATTEMPTS = 3
+"""How often a call is made whose answer says that nothing was ordered."""
 
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 120.0
+"""Seconds. A service that asks for more patience is given up; the order costs nothing then."""
+
 GRACE_SECONDS = 10.0
 """How long a server that is told to end still waits for the answer to a call that is paid for."""
 
 
 class Payer:
     def __init__(
-        self, store: Store, client: VeoClient, *, owner: str, lease: float, clock: Callable[[], datetime], pause: float
+        self,
+        store: Store,
+        client: VeoClient,
+        pulse: Pulse,
+        *,
+        owner: str,
+        lease: float,
+        clock: Callable[[], datetime],
+        pause: float,
     ) -> None:
         self._store = store
         self._client = client
+        self._pulse = pulse
         self._owner = owner
         self._lease = lease
         self._clock = clock
         self._pause = pause
+        self._turns = anyio.CapacityLimiter(capacity.of_process().orders)
         self._sending: set[anyio.CancelScope] = set()
+        self._withdrawn: set[str] = set()
 
     def hurry(self) -> None:
         """Begin to end: calls that are on their way have `GRACE_SECONDS` left."""
         for scope in self._sending:
             scope.deadline = anyio.current_time() + GRACE_SECONDS
 
+    def withdraw(self, job: Job) -> None:
+        """Make no further call for this job: nobody wants the video any more."""
+        self._withdrawn.add(job.id)
+        self._pulse.poke(job.id)
+
+    def resume(self, job: Job) -> None:
+        """Go on with the job after all: somebody wants the video again."""
+        self._withdrawn.discard(job.id)
+
     async def pay(self, job: Job, request: VideoRequest) -> Job:
         """Return the job as the call left it: queued with upstream's id, failed free of charge, or unknown."""
-        began, attempt = anyio.current_time(), 0
-        while True:
+        try:
+            return await self._pay(job, request)
+        finally:
+            self._withdrawn.discard(job.id)
+
+    async def _pay(self, job: Job, request: VideoRequest) -> Job:
+        for attempt in range(1, ATTEMPTS + 1):
+            if job.id in self._withdrawn:
+                break
             try:
-                return await self._send(job, request)
+                async with self._turns:
+                    return await self._send(job, request)
             except (NotSent, Busy) as error:
-                patience = BUSY_SECONDS if isinstance(error, Busy) else UNREACHABLE_SECONDS
                 pause = self._wait_time(error, attempt)
-                if anyio.current_time() - began + pause > patience:
+                if attempt == ATTEMPTS or pause > LONGEST_PAUSE:
                     return job.failed(_not_ordered(error), at=self._clock())
                 await self._say_why(job, f"{error} Trying again in {pause:.0f} s.")
-                await anyio.sleep(pause)
-                attempt += 1
+                await self._pause_for(job, pause)
+        return job.failed(_CANCELLED, at=self._clock())
+
+    async def _pause_for(self, job: Job, seconds: float) -> None:
+        end = anyio.current_time() + seconds
+        while job.id not in self._withdrawn and (left := end - anyio.current_time()) > 0:
+            await self._pulse.wait_for_poke(job.id, left)
 
     async def _say_why(self, job: Job, why: str) -> None:
         """Let waiters know; whether they do changes nothing."""
@@ -67,8 +104,9 @@ class Payer:
             await self._store.save(job.running(job.state, note=why), owner=self._owner)
 
     def _wait_time(self, error: UpstreamError, attempt: int) -> float:
+        """Return what the service asks for, or 4 and then 16 s."""
         asked = error.retry_after if isinstance(error, Busy) else None
-        return max(asked, self._pause) if asked is not None else min(self._pause * 2**attempt, LONGEST_PAUSE)
+        return max(asked, self._pause) if asked is not None else self._pause * 4**attempt
 
     async def _send(self, job: Job, request: VideoRequest) -> Job:
         """Send the call; being cancelled in the middle would lose its answer, so that takes its time."""
@@ -82,14 +120,12 @@ class Payer:
         return job.lost(_interrupted(job), at=self._clock())
 
     async def _send_once(self, job: Job, request: VideoRequest) -> Job:
-        began = time.time()
-        if not await self._store.begin_sending(job, owner=self._owner, at=self._clock()):
+        require_lease = self._lease_begins()
+        if not await self._store.begin_sending(job, owner=self._owner, at=self._clock(), lease=self._lease):
             return job.lost(_interrupted(job), at=self._clock())
-        if time.time() - began > self._lease:  # slept: somebody else may have settled it
-            await self._write(lambda: self._store.not_sent(job, owner=self._owner))
-            return interrupted(job, at=self._clock())
         try:
-            generation = await self._client.create(request, request_id=job.id)
+            require_lease()
+            generation = await self._client.create(request, request_id=job.id, before_sending=require_lease)
         except (NotSent, Busy):
             await self._write(lambda: self._store.not_sent(job, owner=self._owner))
             raise
@@ -98,11 +134,23 @@ class Payer:
         except OutcomeUnknown as error:
             return job.lost(_no_answer(job, error), at=self._clock())
         job = job.accepted(generation.id, cost_usd=generation.cost_usd)
-        logger.info("%s: ordered as %s", job.id, generation.id)
-        await self._write(lambda: self._store.accept(job, owner=self._owner, lease=self._lease))
-        return job
+        logger.info("%s: ordered as %s", job.id, quoted(generation.id))
+        return await self._write(lambda: self._store.accept(job, owner=self._owner, lease=self._lease))
 
-    async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
+    def _lease_begins(self) -> Callable[[], None]:
+        """Return what raises NotSent once the lease that begins now may have run out.
+
+        Two clocks count: one stands still while the machine sleeps, the other can be set back.
+        """
+        began, began_here = time.time(), time.monotonic()
+
+        def require_lease() -> None:
+            if max(time.time() - began, time.monotonic() - began_here) > self._lease:
+                raise NotSent("This process stood still, and another one may have ended the order meanwhile.")
+
+        return require_lease
+
+    async def _write(self, write: Callable[[], Awaitable[T]]) -> T:
         """Write what only this process knows, however long the database takes to come back."""
         while True:
             try:
@@ -110,6 +158,13 @@ class Payer:
             except LedgerError as error:
                 logger.error("%s What upstream answered is kept in memory and tried again.", error)  # noqa: TRY400
                 await anyio.sleep(self._pause)
+
+
+_CANCELLED = Failure(
+    name="cancelled",
+    message="The order was cancelled before anything was sent. Nothing was charged.",
+    charged="no",
+)
 
 
 def _not_ordered(error: UpstreamError) -> Failure:
@@ -154,9 +209,15 @@ def _sentence(what: str, said: str, advice: str) -> str:
     return f"{what}{as_said(said)} {advice}".strip()
 
 
+NOT_SENT = Failure(
+    name="interrupted",
+    message="The server was stopped before the paid call. Nothing was sent or charged: ask again.",
+    charged="no",
+)
+
+
 def interrupted(job: Job, *, at: datetime) -> Job:
     """Settle a job whose process died while submitting: by then nobody can know more than this."""
     if job.sent_at is not None:
         return job.lost(_interrupted(job), at=at)
-    message = "The server was stopped before the paid call. Nothing was sent or charged: ask again."
-    return job.failed(Failure(name="interrupted", message=message, charged="no"), at=at)
+    return job.failed(NOT_SENT, at=at)

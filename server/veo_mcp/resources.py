@@ -20,6 +20,7 @@ from veo_mcp.errors import NotSaved, UnknownGeneration, VeoError
 from veo_mcp.fetching import GONE
 from veo_mcp.jobs import Artifact, Job, State
 from veo_mcp.ordering import StudioContext, studio_of
+from veo_mcp.quoting import one_line
 from veo_mcp.results import video_result, video_uri
 from veo_mcp.studio import Studio
 
@@ -89,7 +90,7 @@ async def status(ctx: StudioContext, generation_id: str) -> str:
     """Read what get_video_status answers, without asking upstream and without taking delivery."""
     async with _job(ctx, generation_id) as job:
         studio = studio_of(ctx)
-        return video_result(job, now=studio.clock(), ours=studio.owns(job)).model_dump_json()
+        return video_result(job, now=studio.clock()).model_dump_json()
 
 
 @asynccontextmanager
@@ -145,7 +146,7 @@ async def newest_videos() -> list[Resource]:
     studio = _studio.get()
     if studio is None:
         return []
-    jobs = await studio.store.page([State.COMPLETED], LISTED)
+    jobs = await studio.store.page([State.COMPLETED], LISTED, account=studio.settings.account)
     return [_listed(job, job.file) for job in jobs if job.file]
 
 
@@ -153,15 +154,10 @@ def _listed(job: Job, file: Artifact) -> Resource:
     return Resource(
         uri=video_uri(job.handle),
         name=file.path.name,
-        title=_beginning(job.request.prompt) if job.request else None,
+        title=one_line(job.request.prompt, 60) if job.request else None,
         mime_type="video/mp4",
         size=file.size_bytes,
     )
-
-
-def _beginning(prompt: str) -> str:
-    words = " ".join(prompt.split())
-    return words if len(words) <= 60 else words[:59].rstrip() + "…"
 
 
 async def complete(ref: ResourceTemplateReference, argument: CompletionArgument) -> Completion | None:
@@ -170,6 +166,10 @@ async def complete(ref: ResourceTemplateReference, argument: CompletionArgument)
     if studio is None or not ref.uri.startswith(VIDEO) or argument.name != "generation_id":
         return None
     states = [] if ref.uri == f"{VIDEO}/status" else [State.COMPLETED]
-    jobs = sorted(await studio.store.page(states, SEARCHED), key=lambda job: job.created_at, reverse=True)
+    jobs = sorted(
+        await studio.store.page(states, SEARCHED, account=studio.settings.account),
+        key=lambda job: job.created_at,
+        reverse=True,
+    )
     found = [job.handle for job in jobs if job.handle.startswith(argument.value)]
     return Completion(values=found[:LISTED], total=len(found), has_more=len(found) > LISTED)

@@ -6,14 +6,13 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
-from veo_mcp.advice import TELL_OF_FOREIGN, next_step
+from veo_mcp.advice import next_step
 from veo_mcp.jobs import Artifact, Failure, Job
+from veo_mcp.quoting import plain_link
 from veo_mcp.settings import Backend, Settings
 from veo_mcp.studio import Page
 
 Status = Literal["submitting", "queued", "generating", "downloading", "completed", "failed", "unknown", "overdue"]
-
-FOREIGN = "Ordered with another key or backend: only a server with that one can ask after it and bring it home."
 
 PLAYS = "veo-mcp/generation_id"
 """Where a result without structured content names its video, for the player: some hosts keep the arguments from it."""
@@ -92,11 +91,7 @@ def video_uri(handle: str, part: str = "") -> str:
     return f"veo://videos/{quote(handle, safe='')}{part}"
 
 
-def video_result(
-    job: Job, *, now: datetime, reused: bool = False, waited: bool = False, ours: bool = True
-) -> VideoResult:
-    """Tell of the job. `ours`: this server has the key and backend that it was ordered with."""
-    foreign = job.is_active and not ours
+def video_result(job: Job, *, now: datetime, reused: bool = False, waited: bool = False) -> VideoResult:
     return VideoResult(
         generation_id=job.handle,
         status=job.state.value,
@@ -110,8 +105,8 @@ def video_result(
         cost_usd=job.price,
         cost_is_estimate=job.cost_usd is None,
         reused=reused,
-        warnings=[*job.warnings, *([FOREIGN] if foreign else []), *_warnings(job)],
-        next_step=TELL_OF_FOREIGN if foreign else next_step(job, waited=waited),
+        warnings=[*job.warnings, *_warnings(job)],
+        next_step=next_step(job, waited=waited),
     )
 
 
@@ -127,7 +122,7 @@ def _file(job: Job, video: Artifact) -> VideoFile:
         fps=video.fps,
         has_audio=video.has_audio,
         loudness_lufs=video.loudness_lufs,
-        url=job.url,
+        url=plain_link(job.url),
     )
 
 

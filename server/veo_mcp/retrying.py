@@ -10,8 +10,11 @@ from veo_mcp.errors import ArtifactError, BadFile, LinkExpired
 
 DEAD_LINKS = 6
 BAD_FILES = 3
-LATE_TRIES = 6
-"""How often a file is tried whose link may be too old to live, or that was here before: each asking begins anew."""
+TRIES_AGAIN = 6
+"""How often a file is tried that was here before: each asking begins anew."""
+
+LATE_TRIES = 12
+"""How often a file is tried whose link may be too old to live: twenty minutes."""
 
 LONGEST_PAUSE_SECONDS = 300.0
 
@@ -33,8 +36,9 @@ class Tries:
         at_once = isinstance(error, LinkExpired) and self.made == 1
         self.pause_seconds = 0.0 if at_once else min(pause * 2 ** min(self.made, 60), LONGEST_PAUSE_SECONDS)
 
-    def are_over(self, *, late: bool) -> bool:
-        return self.dead_links >= DEAD_LINKS or self.bad_files >= BAD_FILES or (late and self.made >= LATE_TRIES)
+    def are_over(self, *, most: int | None) -> bool:
+        too_many = most is not None and self.made >= most
+        return self.dead_links >= DEAD_LINKS or self.bad_files >= BAD_FILES or too_many
 
     def note(self, error: ArtifactError) -> str:
         """Say what is wrong and when it is tried again."""

@@ -134,13 +134,13 @@ class Settings(BaseModel):
     @classmethod
     def _only_the_origin(cls, url: str) -> str:
         url = re.sub(r"(/v[12])?/*(/video/generations)?/*$", "", url.strip())
-        if not url.startswith(("http://", "https://")) or len(url.split("://", 1)[1]) == 0:
+        if not re.match(r"(?i)https?://[^/]", url):
             raise ValueError("must begin with http:// or https://")
         if "@" in url:
             raise ValueError("must not hold a user name or a password")
         if mark := re.search(r"[?#]", url):
             raise ValueError(f"must end before {mark[0]!r}")
-        return url
+        return _one_spelling(url)
 
     @field_validator("database_url")
     @classmethod
@@ -186,6 +186,19 @@ class Settings(BaseModel):
     def estimate_usd(self, seconds: int, *, audio: bool) -> float:
         """Return what `seconds` of video will probably cost."""
         return round(seconds * (self.usd_per_second_audio if audio else self.usd_per_second), 4)
+
+
+def _one_spelling(url: str) -> str:
+    """Return the address as every spelling of it is written: who pays is known by it.
+
+    Scheme and host in lower case, no port that the scheme implies, no dot that ends the host (RFC 3986, 6.2).
+    """
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    name, colon, port = host.rpartition(":") if re.search(r":\d*$", host) else (host, "", "")
+    implied = {"http": "80", "https": "443"}[scheme.lower()]
+    port = "" if port.lstrip("0") in ("", implied) else f"{colon}{port.lstrip('0')}"
+    return f"{scheme.lower()}://{name.lower().removesuffix('.')}{port}{slash}{path}"
 
 
 def is_set(value: str) -> bool:

@@ -3,22 +3,32 @@
 import logging
 import statistics
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+
+import anyio
 
 from veo_mcp.adoption import Adoption
 from veo_mcp.api import VideoRequest
 from veo_mcp.deliveries import Deliveries
-from veo_mcp.errors import BudgetExceeded, InvalidRequest, LedgerError, UnknownGeneration
+from veo_mcp.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    LedgerError,
+    NotConfirmed,
+    UnknownGeneration,
+)
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import UPSTREAM, Job, State, is_job_id, new_job_id
 from veo_mcp.media import NOT_CHECKED
+from veo_mcp.payer import Payer
 from veo_mcp.pulse import Pulse, rings
 from veo_mcp.settings import Settings
-from veo_mcp.store import Store
+from veo_mcp.store import Store, Terms
 from veo_mcp.watcher import Watcher
 
 logger = logging.getLogger(__name__)
@@ -31,9 +41,6 @@ CHECK_SECONDS = 1.0
 
 REPORT_SECONDS = 5.0
 """The longest that a follower hears nothing."""
-
-
-ONLY_ITS_KEY = "Only a server with the key that it was ordered with can fetch it again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,35 +61,42 @@ class Studio:
     settings: Settings
     store: Store
     watcher: Watcher
+    payer: Payer
     fetching: Fetching
     adoption: Adoption
     deliveries: Deliveries
     pulse: Pulse
     clock: Callable[[], datetime]
+    caller: str
+    """Who calls, where the surface knows no better: whoever started this process."""
+    waiters: Counter[str] = field(default_factory=Counter[str])
+    """How many callers of this process wait for each job."""
 
     def estimate_usd(self, request: VideoRequest) -> float:
         return self.settings.estimate_usd(request.seconds, audio=request.with_audio)
 
-    def owns(self, job: Job) -> bool:
-        """Say whether it was ordered with this key and backend; only those can ask upstream after it."""
-        return job.account == self.settings.account
-
     async def price_to_confirm(self, request: VideoRequest, *, new_variant: bool) -> float | None:
         """Return the price to ask the person about; None for what costs little enough, or is handed back for free."""
-        limit, price = self.settings.confirm_above_usd, self.estimate_usd(request)
-        if limit is None or price <= limit:
+        if not self._needs_yes(request):
             return None
         await self.deliveries.settle()
         standing = None if new_variant else await self.store.claimed(self._fingerprint(request))
-        return price if standing is None else None
+        return self.estimate_usd(request) if standing is None else None
 
-    async def submit(self, request: VideoRequest, *, new_variant: bool = False) -> Order:
-        """Order a video, or hand back the identical order that is under way or was never delivered.
+    def _needs_yes(self, request: VideoRequest) -> bool:
+        limit = self.settings.confirm_above_usd
+        return limit is not None and self.estimate_usd(request) > limit
 
-        Returns as soon as the order is in the ledger and its paid call is on its way.
+    async def submit(
+        self, request: VideoRequest, *, new_variant: bool = False, approved: bool = False, caller: str | None = None
+    ) -> Order:
+        """Order a video, or hand back the identical order that is under way or was not delivered to all its callers.
+
+        Returns as soon as the order is in the ledger and its paid call is on its way. `approved`: the person has
+        agreed to the price.
 
         Raises:
-            BudgetExceeded, LedgerError, NotSaved: nothing was sent.
+            BudgetExceeded, LedgerError, NotConfirmed, NotSaved: nothing was sent.
         """
         job = Job(
             id=new_job_id(),
@@ -95,21 +109,50 @@ class Studio:
             created_at=self.clock(),
             estimate_usd=self.estimate_usd(request),
         )
-        limit = self.settings.daily_budget_usd
+        terms = Terms(
+            since=self._midnight(),
+            limit_usd=self.settings.daily_budget_usd,
+            needs_yes=self._needs_yes(request) and not approved,
+        )
         await self.deliveries.settle()
         if new_variant or await self.store.claimed(job.fingerprint or "") is None:
             await self.fetching.check_folder(job)
         if not new_variant:
             job = replace(job, warnings=await self._made_before(job))
         claimed = await self.store.claim(
-            job, owner=self.watcher.owner, lease=self.watcher.pace.lease, since=self._midnight(), limit_usd=limit,
+            job, owner=self.watcher.owner, lease=self.watcher.pace.lease, caller=caller or self.caller, terms=terms,
             anew=new_variant,
         )  # fmt: skip
+        if claimed.refused == "over budget":
+            raise BudgetExceeded(_over_budget(job, claimed.spent_usd, terms.limit_usd or 0))
         if claimed.job is None:
-            raise BudgetExceeded(_over_budget(job, claimed.spent_usd, limit or 0))
+            raise NotConfirmed(_YES_IS_NEEDED)
         if not claimed.is_new:
+            self.payer.resume(claimed.job)
             return Order(job=await self._revived(claimed.job), reused=True)
-        return Order(job=await self.watcher.begin(job), reused=False)
+        async with self.waiting(job):
+            return Order(job=await self.watcher.begin(job), reused=False)
+
+    @asynccontextmanager
+    async def waiting(self, job: Job, *, ordered: bool = True) -> AsyncGenerator[None]:
+        """Count the caller as one who wants the video; a cancelled call that `ordered` it withdraws the order."""
+        self.waiters[job.id] += 1
+        try:
+            yield
+        except anyio.get_cancelled_exc_class():
+            if ordered:
+                await self.withdraw(job)
+            raise
+        finally:
+            self.waiters[job.id] -= 1
+            if not self.waiters[job.id]:
+                del self.waiters[job.id]
+
+    async def withdraw(self, job: Job) -> None:
+        """End an order free of charge, where it is unsent and nobody but a caller who has left waits for it."""
+        with anyio.CancelScope(shield=True), suppress(LedgerError):
+            if self.waiters[job.id] <= 1 and not await self.store.is_awaited(job):
+                self.payer.withdraw(job)
 
     async def look_up(self, handle: str) -> Job:
         """Return the job by our id or upstream's; an id that was never seen here is asked for upstream and adopted.
@@ -126,11 +169,13 @@ class Studio:
             lost = await self.known(order_id)
             again = lost.generation_id == generation_id
             return await (self._revived(lost) if again else self.adoption.settle(lost, generation_id))
-        job = await self.store.get(handle)
+        job = await self._found(handle)
         if job is not None:
             return await self._revived(job)
         if is_job_id(handle):
-            raise UnknownGeneration(f"There is no job {handle!r} in this ledger. list_videos shows all that are.")
+            raise UnknownGeneration(
+                f"There is no job {handle!r} of this API key here. list_videos shows all that there are."
+            )
         return await self.adoption.adopt(handle)
 
     async def refresh(self, job: Job) -> Job:
@@ -138,7 +183,7 @@ class Studio:
         if job.state in UPSTREAM and self.watcher.is_tending(job):
             self.pulse.poke(job.id)
             await rings(self.pulse.next_beat(job.id), 10)
-            return await self.store.get(job.id) or job
+            return await self._found(job.id) or job
         return job
 
     async def follow(self, job: Job, seconds: float, *, report_seconds: float | None = None) -> AsyncGenerator[Job]:
@@ -163,13 +208,14 @@ class Studio:
             job = latest
         return job
 
-    def deliver(self, job: Job) -> None:
-        """Note that a caller gets the outcome, so that the same request orders a new video from then on.
+    def deliver(self, job: Job, caller: str | None = None) -> None:
+        """Note that a caller gets the outcome.
 
-        Not where the video's file is not here: whoever has no file is not made to pay for another.
+        Once all who ordered the video have it, the same request orders a new one. Not where the video's file is not
+        here: whoever has no file is not made to pay for another.
         """
         if not job.is_away:
-            self.deliveries.hand(job)
+            self.deliveries.hand(job, caller or self.caller)
 
     async def page(self, states: Collection[State] = (), *, limit: int = 20, cursor: str | None = None) -> Page:
         """Return jobs, those of unknown outcome first, then newest first. `cursor` comes from the page before.
@@ -178,12 +224,12 @@ class Studio:
             InvalidRequest: there is no such cursor.
         """
         last = await self._last_seen(cursor) if cursor else None
-        jobs = await self.store.page(states, limit + 1, last)
+        jobs = await self.store.page(states, limit + 1, last, account=self.settings.account)
         more = len(jobs) > limit
         return Page(
             jobs=jobs[:limit],
             cursor=_cursor(jobs[limit - 1]) if more else None,
-            spent_today_usd=await self.store.spent(self.settings.backend, self._midnight()),
+            spent_today_usd=await self.store.spent(self.settings.account, self._midnight()),
         )
 
     async def usual_seconds(self, job: Job) -> float:
@@ -201,16 +247,20 @@ class Studio:
         Raises:
             UnknownGeneration: it is not.
         """
-        job = await self.store.get(job_id)
+        job = await self._found(job_id)
         if job is None:
             raise UnknownGeneration(f"There is no job {job_id!r} in the ledger.")
         return job
 
+    async def _found(self, handle: str) -> Job | None:
+        """Return the job of that id, if it was ordered with this key and backend."""
+        return await self.store.get(handle, account=self.settings.account)
+
     async def located(self, job: Job) -> Job:
         """Return the job with the place where its file is now, which is noted, or with a note that it is not here.
 
-        Noting a place is everybody's right, whoever owns the job and whatever key it was ordered with: no network is
-        used. That a file is not here is true of this moment and this machine, and is written nowhere.
+        Noting a place is everybody's right, whoever owns the job: no network is used. That a file is not here is true
+        of this moment and this machine, and is written nowhere.
         """
         if job.file is None:
             return job
@@ -250,7 +300,7 @@ class Studio:
     async def _last_seen(self, cursor: str) -> Job:
         """Return the last job of the page before, as it was then: its place in the order may have changed."""
         job_id, _, state = cursor.partition(":")
-        last = await self.store.get(job_id)
+        last = await self._found(job_id)
         if last is None or last.id != job_id or state not in set(State):
             raise InvalidRequest(f"cursor {cursor[:60]!r} comes from no page: list_videos without one begins anew.")
         return replace(last, state=State(state))
@@ -258,7 +308,7 @@ class Studio:
     async def _latest(self, job: Job) -> Job:
         """Return what the ledger says; while it is out of reach, what it last said: whoever waits goes on waiting."""
         try:
-            return await self.located(await self.store.get(job.id) or job)
+            return await self.located(await self._found(job.id) or job)
         except LedgerError as error:
             logger.warning("%s", error)
             return job
@@ -282,19 +332,21 @@ class Studio:
             self.pulse.poke(job.id)
         if job.file and job.is_away and not await self.fetching.has_folder(job.file):
             return job
-        if not (job.is_away or job.can_be_fetched or (job.is_active and not self.owns(job))):
+        if job.is_active or not (job.is_away or job.can_be_fetched):
             return job
-        if not self.owns(job):
-            job = await self.adoption.bring_over(job)
-        if job.is_away and not self.owns(job):
-            return replace(job, note=f"{job.note} {ONLY_ITS_KEY}".strip())
-        return await self.watcher.retake(job) if self.owns(job) and not job.is_active else job
+        return await self.watcher.retake(job)
 
     def _fingerprint(self, request: VideoRequest) -> str:
         return request.fingerprint(self.settings.model, self.settings.account)
 
     def _midnight(self) -> datetime:
         return self.clock().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+_YES_IS_NEEDED = (
+    "Not ordered: an earlier order of the same video has ended meanwhile, so this one would be paid, and nobody has"
+    " agreed to the price. Nothing was sent or charged. Call again: the person is asked then."
+)
 
 
 def _cursor(job: Job) -> str:

@@ -24,14 +24,16 @@ from veo_mcp.api import (
     Resolution,
     Seed,
     Text,
+    VideoRequest,
 )
 from veo_mcp.errors import InvalidRequest
 from veo_mcp.hosts import default_wait
 from veo_mcp.jobs import HANDLE_CHARACTERS, Job, State
-from veo_mcp.ordering import Confirmed, Ordered, StudioContext, require, studio_of
+from veo_mcp.ordering import Confirmation, Confirmed, Ordered, StudioContext, caller_of, is_approved, studio_of
 from veo_mcp.progress import Progress
 from veo_mcp.results import VideoList, VideoResult
 from veo_mcp.schemas import of_arguments, of_results, outline
+from veo_mcp.studio import Order
 
 SEND_SECONDS = 45.0
 """The longest that `create_video` waits for the paid call's answer: hosts end calls at 60 seconds."""
@@ -62,14 +64,20 @@ async def create_video(
 
     Costs money. An identical order that is under way or undelivered is handed back, not paid again.
     """
-    require(confirmed)
-    studio = studio_of(ctx)
-    order = await studio.submit(request, new_variant=new_variant)
+    order = await _placed(ctx, request, confirmed, new_variant=new_variant)
     job = order.job
-    async for job in _followed(ctx, order.job, SEND_SECONDS):
-        if job.state is not State.SUBMITTING:
-            break
+    async with studio_of(ctx).waiting(job):
+        async for job in _followed(ctx, order.job, SEND_SECONDS):
+            if job.state is not State.SUBMITTING:
+                break
+        await _withdraw_if_left(ctx, job)
     return await _handed_over(ctx, job, reused=order.reused)
+
+
+async def _placed(ctx: StudioContext, request: VideoRequest, confirmed: Confirmation, *, new_variant: bool) -> Order:
+    approved = is_approved(confirmed)
+    caller = caller_of(ctx.headers)
+    return await studio_of(ctx).submit(request, new_variant=new_variant, approved=approved, caller=caller)
 
 
 async def get_video_status(
@@ -80,7 +88,8 @@ async def get_video_status(
     """Say how a video is doing and where its file is. Free. Also adopts ids that were ordered elsewhere."""
     studio = studio_of(ctx)
     job = await studio.look_up(generation_id)
-    job = await (_waited(ctx, job, wait_seconds) if wait_seconds else studio.refresh(job))
+    async with studio.waiting(job, ordered=False):
+        job = await (_waited(ctx, job, wait_seconds) if wait_seconds else studio.refresh(job))
     return await _handed_over(ctx, job, waited=wait_seconds > 0)
 
 
@@ -104,13 +113,13 @@ async def generate_and_wait(
 
     Takes 1 to 6 minutes. If the wait ends first, the video goes on and the result names the next call.
     """
-    require(confirmed)
-    studio = studio_of(ctx)
-    order = await studio.submit(request, new_variant=new_variant)
+    order = await _placed(ctx, request, confirmed, new_variant=new_variant)
     if not order.job.is_settled and wants_task(ctx):
-        return task_answer(studio, order.job, reused=order.reused)
+        return task_answer(studio_of(ctx), order.job, reused=order.reused)
     wait_seconds = _host_bears(ctx) if max_wait_seconds is None else max_wait_seconds
-    job = await _waited(ctx, order.job, wait_seconds)
+    async with studio_of(ctx).waiting(order.job):
+        job = await _waited(ctx, order.job, wait_seconds)
+        await _withdraw_if_left(ctx, job)
     return await _handed_over(ctx, job, reused=order.reused, waited=True)
 
 
@@ -136,7 +145,7 @@ async def view_video(ctx: StudioContext, generation_id: GenerationId) -> CallToo
     if result.video is None:
         raise InvalidRequest(f"There is nothing to see yet: {wording.summary(result)}")
     sheet = await studio.sheet(job)
-    studio.deliver(job)
+    studio.deliver(job, caller_of(ctx.headers))
     latest = results.video_result(await studio.known(job.id), now=studio.clock())  # it may be looked into only now
     text = wording.caption(latest.video or result.video, has_picture=sheet is not None)
     content: list[ContentBlock] = [TextContent(type="text", text=text)]
@@ -188,8 +197,14 @@ async def _handed_over(ctx: StudioContext, job: Job, *, reused: bool = False, wa
     studio = studio_of(ctx)
     handed = answer(studio, job, reused=reused, waited=waited)
     if not await _has_left(ctx):
-        studio.deliver(job)
+        studio.deliver(job, caller_of(ctx.headers))
     return handed
+
+
+async def _withdraw_if_left(ctx: StudioContext, job: Job) -> None:
+    """Treat a caller whose connection is gone as one who has cancelled."""
+    if await _has_left(ctx):
+        await studio_of(ctx).withdraw(job)
 
 
 async def _has_left(ctx: StudioContext) -> bool:

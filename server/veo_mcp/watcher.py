@@ -15,13 +15,15 @@ import anyio
 import anyio.abc
 
 from veo_mcp import retrying, tracing
+from veo_mcp.advice import OUR_NAMES
 from veo_mcp.api import FAILURE_WORDS, Generation
 from veo_mcp.client import VeoClient
-from veo_mcp.errors import ArtifactError, LedgerError, NotFound, UpstreamError, as_said
+from veo_mcp.errors import ArtifactError, Busy, LedgerError, NotFound, UpstreamError
 from veo_mcp.fetching import PAID, PERHAPS_PAID, Fetching, given_up
 from veo_mcp.jobs import Failure, Job, State
-from veo_mcp.payer import Payer, interrupted
+from veo_mcp.payer import NOT_SENT, Payer, interrupted
 from veo_mcp.pulse import Pulse
+from veo_mcp.quoting import as_said, quoted
 from veo_mcp.store import Store
 
 logger = logging.getLogger(__name__)
@@ -31,7 +33,21 @@ GIVE_UP_SECONDS = 48 * 3600.0
 """Google deletes results after two days; nothing comes of asking longer."""
 
 NO_LINK_POLLS = 5
-DOUBTFUL_POLLS = 2
+FAILED_POLLS = 2
+DOUBTFUL_POLLS = 3
+"""How often in a row upstream must say that a generation failed, in a word for that or with an error beside another
+word: after that the same order is paid again."""
+
+GIVE_UP_POLLS = 100
+"""How often this process asks before it gives a job up: the clock alone may be wrong."""
+
+LOOKS = 3
+"""At so many heartbeats in a row a lease must be found run out: its owner, after a pause of the database or a clock
+that was set, has beaten again by then."""
+
+LONGEST_QUIET_SECONDS = 600.0
+"""The longest `Retry-After` that polls keep."""
+
 LONGEST_PAUSE_SECONDS = 60.0
 CRASHES = 6
 
@@ -65,9 +81,9 @@ class _Tries:
     taken_over: bool = False
     fetches: retrying.Tries = field(default_factory=retrying.Tries)
     without_link: int = 0
-    doubts: int = 0
+    failures: int = 0
     crashes: int = 0
-    polled: bool = False
+    polls: int = 0
 
 
 @dataclass(kw_only=True)
@@ -83,6 +99,10 @@ class Watcher:
     clock: Callable[[], datetime]
     listeners: list[Listener] = field(default_factory=list[Listener])
     _tending: set[str] = field(default_factory=set[str])
+    _looks: dict[tuple[str, str | None, float | None], int] = field(
+        default_factory=dict[tuple[str, str | None, float | None], int]
+    )
+    _quiet_until: float = 0.0
     _tasks: anyio.abc.TaskGroup | None = None
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -125,11 +145,12 @@ class Watcher:
         """Try again to bring home a paid video that could not be saved, or whose file is gone."""
         again = job.fetched_again()
         if not await self.store.take(again, was=job.state, owner=self.owner, lease=self.pace.lease):
-            return await self.store.get(job.id) or job
+            return await self.store.get(job.id, account=self.account) or job
         return await self.begin(again)
 
     async def _let_go(self) -> None:
         try:
+            await self.store.end_unsent(NOT_SENT, owner=self.owner, at=self.clock())
             await self.store.let_go(owner=self.owner)
         except LedgerError:
             logger.warning("the ledger is out of reach; the leases run out by themselves")
@@ -143,6 +164,7 @@ class Watcher:
                 if last is None or began - last < 3 * self.pace.beat:
                     await self._take_over()
                 else:
+                    self._looks.clear()
                     logger.info("awake after %.0f s: others are given time to beat", began - last)
                 last = began
             except LedgerError as error:
@@ -152,7 +174,11 @@ class Watcher:
             await anyio.sleep(self.pace.beat)
 
     async def _take_over(self) -> None:
-        for job in await self.store.take_over(account=self.account, owner=self.owner, lease=self.pace.lease):
+        abandoned = await self.store.abandoned(account=self.account)
+        looks = {(each.job.id, each.owner, each.lease_until): each for each in abandoned}
+        self._looks = {look: self._looks.get(look, 0) + 1 for look in looks}
+        jobs = [each.job for look, each in looks.items() if each.owner is None or self._looks[look] >= LOOKS]
+        for job in await self.store.take_over(jobs, owner=self.owner, lease=self.pace.lease):
             logger.info("%s: taken over while %s", job.id, job.state)
             self.watch(job, taken_over=True)
 
@@ -211,10 +237,11 @@ class Watcher:
                     return interrupted(job, at=self.clock())
                 return await self.payer.pay(job, job.request)
             case State.QUEUED | State.GENERATING | State.OVERDUE:
-                if tries.polled:
+                if tries.polls:
                     pause = self.pace.until_next_poll(job, job.elapsed_seconds(self.clock()))
                     await self.pulse.wait_for_poke(job.id, pause)
-                tries.polled = True
+                await anyio.sleep_until(self._quiet_until)
+                tries.polls += 1
                 return await self._poll(job, tries)
             case State.DOWNLOADING:
                 return await self._fetch(job, tries)
@@ -224,21 +251,34 @@ class Watcher:
                 assert_never(job.state)
 
     async def _poll(self, job: Job, tries: _Tries) -> Job:
+        """Ask upstream once. Whatever that raises is one bad poll and ends nothing: the job is paid."""
         try:
             generation = await self.client.retrieve(job.generation_id or "")
         except UpstreamError as error:
             logger.info("%s: a poll failed: %s", job.id, error)
-            return self._still_waiting(job, _trouble(error))
+            self._keep_quiet(error)
+            return self._still_waiting(job, tries, _trouble(error))
+        except Exception as error:
+            logger.exception("%s: a poll failed", job.id)
+            return self._still_waiting(job, tries, f"upstream's answer cannot be read ({type(error).__name__})")
         return self._heard(job, generation, tries)
+
+    def _keep_quiet(self, error: UpstreamError) -> None:
+        """Poll none of the account's jobs before upstream wants to be asked again."""
+        if isinstance(error, Busy) and error.retry_after:
+            until = anyio.current_time() + min(error.retry_after, LONGEST_QUIET_SECONDS)
+            self._quiet_until = max(self._quiet_until, until)
 
     def _heard(self, job: Job, generation: Generation, tries: _Tries) -> Job:
         if generation.outcome != "failed":
-            tries.doubts = 0
+            tries.failures = 0
         match generation.outcome:
-            case "failed" if generation.word.lower() not in FAILURE_WORDS and tries.doubts < DOUBTFUL_POLLS:
-                tries.doubts += 1  # an error beside a word that means something else: one bad poll ends nothing
-                return self._still_waiting(job, f"upstream says {generation.word[:40]!r} with an error")
             case "failed":
+                tries.failures += 1
+                is_clear = generation.word.lower() in FAILURE_WORDS
+                if tries.failures < (FAILED_POLLS if is_clear else DOUBTFUL_POLLS):
+                    said = f"upstream says {quoted(generation.word, 40)}{'' if is_clear else ' with an error'}"
+                    return self._still_waiting(job, tries, f"{said} and is asked again")
                 return job.failed(_failure(generation), at=self.clock())
             case "succeeded" if generation.url:
                 return job.generated(generation.url)
@@ -251,19 +291,19 @@ class Watcher:
                     Failure(name="no_link", message=message, charged="yes", recoverable=True), at=self.clock()
                 )
             case "queued":
-                return self._still_waiting(job.running(State.QUEUED))
+                return self._still_waiting(job.running(State.QUEUED), tries)
             case "running":
-                return self._still_waiting(job.running(State.GENERATING))
+                return self._still_waiting(job.running(State.GENERATING), tries)
             case "odd":
-                return self._still_waiting(job, f"upstream says {generation.word[:40]!r}")
+                return self._still_waiting(job, tries, f"upstream says {quoted(generation.word, 40)}")
             case _:
                 assert_never(generation.outcome)
 
-    def _still_waiting(self, job: Job, note: str = "") -> Job:
+    def _still_waiting(self, job: Job, tries: _Tries, note: str = "") -> Job:
         elapsed = job.elapsed_seconds(self.clock())
         if elapsed < self.pace.job_timeout:
             return job if job.note == note else job.running(job.state, note=note)
-        if elapsed < GIVE_UP_SECONDS:
+        if elapsed < GIVE_UP_SECONDS or tries.polls < GIVE_UP_POLLS:
             return job if job.state is State.OVERDUE else job.running(State.OVERDUE, note=note)
         message = f"Upstream has said nothing final for two days. {PERHAPS_PAID}"
         failure = Failure(name="gave_up", message=message, charged="maybe", recoverable=True)
@@ -271,30 +311,41 @@ class Watcher:
 
     async def _fetch(self, job: Job, tries: _Tries) -> Job:
         """Try to bring the file home; every try but the first after a poll asks for a fresh link before."""
-        fetches, is_fresh = tries.fetches, tries.polled
+        fetches, is_fresh = tries.fetches, tries.polls > 0
         if fetches.pause_seconds:
             await self.pulse.wait_for_poke(job.id, fetches.pause_seconds)
-        if fetches.made or not tries.polled:
+        if fetches.made or not tries.polls:
             job, is_fresh = await self._with_fresh_link(job)
         try:
             return await self.fetching.fetch(job)
         except ArtifactError as error:
             logger.warning("%s: %s", job.id, error)
             fetches.count(error, fresh_link=is_fresh, pause=self.pace.retry)
-            if fetches.are_over(late=self._is_late(job)):
+            if fetches.are_over(most=self._most_tries(job)):
                 return given_up(job, error, at=self.clock())
             return job.move(State.DOWNLOADING, note=fetches.note(error))
 
-    def _is_late(self, job: Job) -> bool:
-        """Say whether to go on for long is pointless: the link may be dead by now, or the file was here before."""
-        return job.video is not None or (self.clock() - job.created_at).total_seconds() >= GIVE_UP_SECONDS
+    def _most_tries(self, job: Job) -> int | None:
+        """Return after how many tries to go on is pointless: the link may be dead by now, or the file was here before.
+
+        The clock may be wrong, so that a video which was never here gets some time in any case.
+        """
+        if job.video is not None:
+            return retrying.TRIES_AGAIN
+        is_old = job.elapsed_seconds(self.clock()) >= GIVE_UP_SECONDS
+        return retrying.LATE_TRIES if is_old else None
 
     async def _with_fresh_link(self, job: Job) -> tuple[Job, bool]:
         """Return the job with the link that upstream gives now, and whether upstream could be asked."""
+        await anyio.sleep_until(self._quiet_until)
         try:
             url = (await self.client.retrieve(job.generation_id or "")).url
         except UpstreamError as error:
+            self._keep_quiet(error)
             return job, isinstance(error, NotFound)
+        except Exception:
+            logger.exception("%s: a poll failed", job.id)
+            return job, False
         return job.move(State.DOWNLOADING, url=url or job.url), True
 
 
@@ -307,7 +358,8 @@ def _trouble(error: UpstreamError) -> str:
 def _failure(generation: Generation) -> Failure:
     """Say what is known of the money: nothing where the word means something else, or that a result has expired."""
     said = as_said(generation.error_message or generation.word or "no reason given")
-    name = generation.error_name or "generation_failed"
+    name = generation.error_name if generation.error_name not in OUR_NAMES else ""
+    name = name or "generation_failed"
     if generation.word.lower() in FAILURE_WORDS - {"expired"}:
         message = f"The generation failed.{said} Failed generations are not charged."
         return Failure(name=name, message=message, charged="no")

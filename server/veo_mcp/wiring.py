@@ -9,13 +9,14 @@ from pathlib import Path
 import anyio
 import httpx2
 
-from veo_mcp import capacity, private
+from veo_mcp import private
 from veo_mcp.adoption import Adoption
 from veo_mcp.artifacts import Artifacts
 from veo_mcp.client import VeoClient
 from veo_mcp.deliveries import Deliveries
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import utc_now
+from veo_mcp.network import http_client
 from veo_mcp.payer import Payer
 from veo_mcp.pulse import Pulse
 from veo_mcp.settings import Settings
@@ -35,20 +36,22 @@ async def open_studio(
     pace: Pace | None = None,
     transport: httpx2.AsyncBaseTransport | None = None,
     watching: bool = True,
+    caller: str | None = None,
 ) -> AsyncGenerator[Studio]:
     """Open the ledger, the way to the API and the watcher. Needs no network; nothing here is paid.
 
     `transport` stands in for the network; with the sandbox as backend it is the sandbox itself, in this process.
-    `watching=False` only reads: jobs under way are left alone.
+    `watching=False` only reads: jobs under way are left alone. `caller` is who orders and is handed outcomes; usually
+    each process is a caller of its own.
     """
     async with AsyncExitStack() as stack:
         transport = transport or (_sandbox(settings) if settings.backend == "sandbox" else None)
-        http = await stack.enter_async_context(
-            httpx2.AsyncClient(transport=transport, trust_env=True, limits=_limits())
-        )
+        http = await stack.enter_async_context(http_client(transport=transport))
         store = Store(Database(database_address(settings)))
         stack.push_async_callback(store.close)
-        studio = _assemble(settings, http, store, clock, pace or pace_of(settings))
+        paying = await stack.enter_async_context(http_client(transport=transport, fresh_connections=True))
+        client = _client(settings, http, paying)
+        studio = _assemble(settings, http, client, store, clock, pace or pace_of(settings), caller)
         stack.push_async_callback(studio.deliveries.close)
         if watching:
             tasks = await stack.enter_async_context(anyio.create_task_group())
@@ -59,41 +62,47 @@ async def open_studio(
 
 
 def _assemble(
-    settings: Settings, http: httpx2.AsyncClient, store: Store, clock: Callable[[], datetime], pace: Pace
+    settings: Settings,
+    http: httpx2.AsyncClient,
+    client: VeoClient,
+    store: Store,
+    clock: Callable[[], datetime],
+    pace: Pace,
+    caller: str | None,
 ) -> Studio:
-    owner, pulse, client = secrets.token_hex(8), Pulse(), _client(settings, http)
-    artifacts, previews = Artifacts(http, settings.output_dir), previews_folder(settings)
+    owner, pulse = secrets.token_hex(8), Pulse()
+    artifacts, previews = _artifacts(settings, http), previews_folder(settings)
     fetching = Fetching(artifacts, previews, owner=owner, clock=clock, pause=pace.retry)
-    payer = Payer(store, client, owner=owner, lease=pace.lease, clock=clock, pause=pace.retry)
+    payer = Payer(store, client, pulse, owner=owner, lease=pace.lease, clock=clock, pause=pace.retry)
     watcher = Watcher(
         store=store, client=client, payer=payer, fetching=fetching, pulse=pulse, account=settings.account,
         owner=owner, pace=pace, clock=clock,
     )  # fmt: skip
     adoption = Adoption(settings=settings, store=store, client=client, watcher=watcher, clock=clock)
     return Studio(
-        settings=settings, store=store, watcher=watcher, fetching=fetching, adoption=adoption,
-        deliveries=Deliveries(store, clock), pulse=pulse, clock=clock,
+        settings=settings, store=store, watcher=watcher, payer=payer, fetching=fetching, adoption=adoption,
+        deliveries=Deliveries(store, clock), pulse=pulse, clock=clock, caller=caller or owner,
     )  # fmt: skip
-
-
-def _limits() -> httpx2.Limits:
-    return httpx2.Limits(max_connections=capacity.of_process().connections, max_keepalive_connections=20)
 
 
 @asynccontextmanager
 async def open_api(settings: Settings) -> AsyncGenerator[tuple[VeoClient, Artifacts]]:
     """Open just the way to the API and to files, without ledger and watcher: the caller alone remembers the ids."""
     transport = _sandbox(settings) if settings.backend == "sandbox" else None
-    async with httpx2.AsyncClient(transport=transport) as http:
-        yield _client(settings, http), Artifacts(http, settings.output_dir)
+    async with http_client(transport=transport) as http:
+        yield _client(settings, http, http), _artifacts(settings, http)
 
 
-def _client(settings: Settings, http: httpx2.AsyncClient) -> VeoClient:
+def _client(settings: Settings, http: httpx2.AsyncClient, paying: httpx2.AsyncClient) -> VeoClient:
     """Return the client for the backend that the settings choose."""
     if settings.backend == "sandbox":
-        return VeoClient(http, base_url=SANDBOX_ORIGIN, api_key=SANDBOX_KEY, model=settings.model)
+        return VeoClient(http, base_url=SANDBOX_ORIGIN, api_key=SANDBOX_KEY, model=settings.model, paying=paying)
     key = settings.api_key.get_secret_value() if settings.api_key else ""
-    return VeoClient(http, base_url=settings.base_url, api_key=key, model=settings.model)
+    return VeoClient(http, base_url=settings.base_url, api_key=key, model=settings.model, paying=paying)
+
+
+def _artifacts(settings: Settings, http: httpx2.AsyncClient) -> Artifacts:
+    return Artifacts(http, settings.output_dir, origin="" if settings.backend == "sandbox" else settings.base_url)
 
 
 def pace_of(settings: Settings) -> Pace:

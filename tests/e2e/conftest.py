@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from databases import scratch_database
 from processes import Scene
-from stand_in import Upstream, listening
+from stand_in import listening
+
+from paid_service import Upstream
 
 POSTGRES = os.environ.get("VEO_MCP_TEST_POSTGRES")
 
@@ -50,3 +52,9 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, upstream: Upstream) ->
     assert POSTGRES is not None
     with scratch_database(POSTGRES) as url:
         yield Scene(tmp_path, upstream, url)
+
+
+@pytest.fixture
+def file_scene(tmp_path: Path, upstream: Upstream) -> Scene:
+    """A ledger in a SQLite file only, for what is the same on every database or means the file."""
+    return Scene(tmp_path, upstream)

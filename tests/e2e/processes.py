@@ -1,10 +1,9 @@
 """Real server processes on stdio, driven by the SDK's own client, and the proof that is asked of each scene's end."""
 
-import hashlib
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,10 @@ import anyio
 from mcp import Client, MCPError
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import CallToolResult, EmptyResult, PingRequest, TextContent
-from stand_in import KEY, Generation, Upstream
+from proof import Figures, Proof, digests
+from stand_in import KEY
 
+from paid_service import Upstream
 from veo_mcp.results import VideoList, VideoResult
 
 WRAPPER = Path(__file__).with_name("wrapped.py")
@@ -73,6 +74,11 @@ class Server:
     async def status(self, handle: str, wait_seconds: float = 0) -> VideoResult:
         return _video(await self.call("get_video_status", generation_id=handle, wait_seconds=wait_seconds))
 
+    async def state_of(self, handle: str) -> str:
+        """Return the job's state as the ledger has it; asking for nothing changes nothing."""
+        listed = VideoList.model_validate((await self.call("list_videos", limit=100)).structured_content)
+        return next(video.status for video in listed.videos if video.generation_id == handle)
+
     async def ledger(self) -> list[VideoResult]:
         """Return every job, each once it is settled."""
         handles: list[str] = []
@@ -82,12 +88,13 @@ class Server:
             page = VideoList.model_validate(listed.structured_content)
             handles += [video.generation_id for video in page.videos]
             if page.cursor is None:
-                return [await self._settled(handle) for handle in handles]
+                return [await self.settled(handle) for handle in handles]
             cursor = {"cursor": page.cursor}
 
-    async def _settled(self, handle: str) -> VideoResult:
+    async def settled(self, handle: str, seconds: float = WAIT_SECONDS) -> VideoResult:
+        """Return the job once nothing is left to wait for, or as it is when the time is up."""
         video = await self.status(handle)
-        with anyio.fail_after(WAIT_SECONDS):
+        with anyio.move_on_after(seconds):
             while video.status in ACTIVE:
                 video = await self.status(video.generation_id, wait_seconds=10)
         return video
@@ -129,16 +136,6 @@ class Server:
         _freeze(self.pid, frozen=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    ordered: int
-    paid: int
-    saved: int
-    stated: int
-    twice: int
-    lost: int
-
-
 @dataclass
 class Scene:
     """One ledger, one folder for videos, one upstream, and as many processes as the test starts."""
@@ -150,6 +147,7 @@ class Scene:
     beat: float = 0.3
     _servers: int = 0
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    ledger_was_deleted: bool = False
 
     @property
     def home(self) -> Path:
@@ -179,8 +177,13 @@ class Scene:
         return found | self.environment
 
     @asynccontextmanager
-    async def server(self, *, stop: str | None = None, hurried: bool = True, **extra: str) -> AsyncGenerator[Server]:
-        """Start a process that serves on stdio; `stop` names the function before which its first call halts."""
+    async def server(
+        self, *, stop: str | None = None, hurried: bool = True, clock: str | None = None, **extra: str
+    ) -> AsyncGenerator[Server]:
+        """Start a process that serves on stdio.
+
+        `stop` names the function before which its first call halts, `clock` the seconds that its clock is fast.
+        """
         self._servers += 1
         self.folder.mkdir(parents=True, exist_ok=True)
         place = self.folder / f"server-{self._servers}"
@@ -188,6 +191,8 @@ class Scene:
         variables = self.variables() | {"E2E_PID": str(place.with_suffix(".pid"))} | extra
         if hurried:
             variables |= {"E2E_LEASE": str(self.lease), "E2E_BEAT": str(self.beat), "E2E_BUSY": "0.5"}
+        if clock is not None:
+            variables["E2E_CLOCK"] = clock
         if stop is not None:
             variables |= {"E2E_STOP": stop, "E2E_SIGN": str(sign)}
         parameters = StdioServerParameters(command=sys.executable, args=[str(WRAPPER)], env=variables)
@@ -196,59 +201,31 @@ class Scene:
                 pid = int(place.with_suffix(".pid").read_text())
                 yield Server(client=client, pid=pid, sign=sign, log=log)
 
-    async def prove(self, server: Server) -> Figures:
+    async def prove(self, server: Server, meant: Mapping[str, int] | None = None) -> Figures:
         """Assert that nothing was paid twice and that every paid id ended in a whole file or a stated outcome."""
-        jobs = await server.ledger()
-        by_handle = {job.generation_id: job for job in jobs}
-        saved = stated = 0
-        lost: list[str] = []
-        for generation in self.upstream.paid:
-            job = by_handle.get(generation.id) or by_handle.get(generation.request_id)
-            if job is not None and _holds(job, generation):
-                saved += 1
-            elif job is not None and says_what_to_do(job):
-                assert (job.status == "unknown") == (job.generation_id == generation.request_id), job
-                stated += 1
-            else:
-                lost.append(f"{generation.id} ({generation.prompt}): {job}")
-        requests = [generation.request_id for generation in self.upstream.paid]
-        twice = len(requests) - len(set(requests))
-        self.assert_only_whole_files()
-        self.assert_the_key_went_to_the_api_only()
-        assert not lost, lost
-        assert twice == 0
-        return Figures(ordered=len(jobs), paid=len(requests), saved=saved, stated=stated, twice=twice, lost=len(lost))
+        proof = await self.examine(server, meant)
+        proof.assert_it_holds()
+        return proof.figures
 
-    def assert_only_whole_files(self) -> None:
-        whole = {generation.sha256 for generation in self.upstream.paid}
-        for path in self.videos.glob("[!.]*"):
-            assert sha256(path) in whole, path
+    async def examine(self, server: Server, meant: Mapping[str, int] | None = None) -> Proof:
+        """Find out how everything has ended. A file whose order went with the ledger still counts as saved."""
+        jobs = await server.ledger()
+        orders = {job.generation_id: job for job in jobs}
+        for generation in self.upstream.paid:
+            if generation.request_id not in orders:
+                with suppress(NoVideo):
+                    orders[generation.request_id] = await server.settled(generation.request_id, seconds=5)
+        files = digests(self.videos.glob("[!.]*"))
+        proof = Proof(upstream=self.upstream, orders=orders, ordered=len(jobs), files=files)
+        proof.weigh(meant, ledger_was_deleted=self.ledger_was_deleted)
+        self.assert_the_key_went_to_the_api_only()
+        return proof
 
     def assert_the_key_went_to_the_api_only(self) -> None:
         for heard in self.upstream.heard:
             assert heard.authorization == (None if heard.path.startswith("/files/") else f"Bearer {KEY}"), heard
         for log in self.folder.glob("*.log"):
             assert KEY not in log.read_text()
-
-
-def says_what_to_do(job: VideoResult) -> bool:
-    """An unknown outcome names the request and the two ways on; a failure says whether money is gone."""
-    if job.error is None:
-        return False
-    if job.status == "unknown":
-        words = (job.generation_id, "aimlapi.com", "get_video_status", "new_variant=true")
-        return job.error.charged == "maybe" and all(word in job.error.message for word in words)
-    return job.status == "failed" and job.error.message != ""
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _holds(job: VideoResult, generation: Generation) -> bool:
-    if job.status != "completed" or job.video is None:
-        return False
-    return job.video.sha256 == generation.sha256 and sha256(Path(job.video.path)) == generation.sha256
 
 
 def _video(result: CallToolResult) -> VideoResult:

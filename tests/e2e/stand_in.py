@@ -1,128 +1,25 @@
-"""A stand-in for the paid service on loopback: it counts what it charges for, and stops where a test wants it to."""
+"""A stand-in for the paid service on loopback: it counts what it charges for, and stops or fails where a test wants.
 
-import hashlib
+What it can answer at its worst is in `hostile_answers`.
+"""
+
 import json
+import socket
+import struct
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal, cast
+from typing import Any, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from media_files import box, video
+import hostile_answers as hostile
+from hostile_answers import Answer, Trouble
+from paid_service import Generation, Heard, Upstream, Wait
 
 KEY = "test-key"
 GENERATIONS = "/v2/video/generations"
-PATIENCE_SECONDS = 60.0
-
-Stage = Literal["arrived", "charged", "polled", "downloading", "half"]
-"""Where a call can be stopped: a POST before and after it is charged, a poll, a download before and in its middle."""
-
-Trouble = Literal["400", "429", "503", "500", "cut", "404", "html", "expired"]
-
-
-@dataclass(slots=True)
-class Gate:
-    """The first call that comes to it waits here until the test opens it."""
-
-    reached: threading.Event = field(default_factory=threading.Event)
-    opened: threading.Event = field(default_factory=threading.Event)
-
-    def open(self) -> None:
-        self.opened.set()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
-    """What upstream was paid for. Its id begins as some of the real ones do and holds what URLs must escape."""
-
-    id: str
-    prompt: str
-    request_id: str
-    charged_at: float
-
-    @property
-    def content(self) -> bytes:
-        return _content(self.id)
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """One call as it came in."""
-
-    method: str
-    path: str
-    authorization: str | None
-    prompt: str
-
-
-Weather = Callable[[Stage, str], Trouble | None]
-
-
-@dataclass
-class Upstream:
-    """`troubles[stage, prompt]` are met one by one; `weather` decides where there are none."""
-
-    seconds: float = 0.2
-    paid: list[Generation] = field(default_factory=list[Generation])
-    heard: list[Heard] = field(default_factory=list[Heard])
-    troubles: defaultdict[tuple[Stage, str], deque[Trouble]] = field(
-        default_factory=lambda: defaultdict[tuple[Stage, str], deque[Trouble]](deque)
-    )
-    weather: Weather = lambda _stage, _prompt: None
-    base_url: str = ""
-    _gates: dict[tuple[Stage, str], Gate] = field(default_factory=dict[tuple[Stage, str], Gate])
-    _all_gates: list[Gate] = field(default_factory=list[Gate])
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def gate(self, stage: Stage, prompt: str) -> Gate:
-        """Stop the next call about this prompt there."""
-        gate = self._gates[stage, prompt] = Gate()
-        self._all_gates.append(gate)
-        return gate
-
-    def open_all(self) -> None:
-        for gate in self._all_gates:
-            gate.open()
-
-    def paid_for(self, prompt: str) -> list[Generation]:
-        return [generation for generation in self.paid if generation.prompt == prompt]
-
-    def generation(self, generation_id: str) -> Generation | None:
-        return next((generation for generation in self.paid if generation.id == generation_id), None)
-
-    def posts(self, prompt: str) -> int:
-        return sum(heard.method == "POST" and heard.prompt == prompt for heard in self.heard)
-
-    def charge(self, prompt: str, request_id: str) -> Generation:
-        with self._lock:
-            number = len(self.paid) + 1
-            generation = Generation(
-                id=f"-{number:04d}a/b:google/veo-3.1-t2v-fast",
-                prompt=prompt,
-                request_id=request_id,
-                charged_at=time.monotonic(),
-            )
-            self.paid.append(generation)
-        return generation
-
-    def come_to(self, stage: Stage, prompt: str) -> Trouble | None:
-        """Wait where a gate is closed; return the trouble that awaits the call here."""
-        with self._lock:
-            gate = self._gates.pop((stage, prompt), None)
-            waiting = self.troubles[stage, prompt]
-            trouble = waiting.popleft() if waiting else self.weather(stage, prompt)
-        if gate is not None:
-            gate.reached.set()
-            gate.opened.wait(PATIENCE_SECONDS)
-        return trouble
 
 
 @contextmanager
@@ -153,32 +50,56 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     upstream: Upstream
+    drops_the_next = False
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep the test's output clean."""
 
     def do_POST(self) -> None:
         body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        prompt = str(body["prompt"])
+        prompt, request_id = str(body["prompt"]), self.headers.get("x-client-request-id", "")
         self._note(prompt)
-        trouble = self.upstream.come_to("arrived", prompt)
+        trouble = "reset" if self.drops_the_next else self.upstream.come_to("arrived", prompt)
         if self.headers.get("authorization") != f"Bearer {KEY}":
-            self._json(401, {"message": "This request requires a valid API key."})
-        elif trouble in {"400", "429", "503"}:
-            self._json(int(trouble), {"message": "Not now"}, {"Retry-After": "0.2"})
+            self._send(hostile.own(401, "plain", "This request requires a valid API key."))
+        elif trouble is None:
+            self._charge(prompt, request_id)
         else:
-            self._charge(prompt, "cut" if trouble == "cut" else None)
+            self.upstream.deeds[request_id].append(f"arrived: {trouble}")
+            self._decline(trouble)
 
-    def _charge(self, prompt: str, trouble: Trouble | None) -> None:
-        generation = self.upstream.charge(prompt, self.headers.get("x-client-request-id", ""))
-        trouble = self.upstream.come_to("charged", prompt) or trouble
-        if trouble == "cut":
-            self.close_connection = True
-        elif trouble == "500":
-            self._json(500, {"message": "Something broke"})
+    def _decline(self, trouble: Trouble) -> None:
+        """End the call without a charge."""
+        if trouble in hostile.BUSY:
+            self._send(hostile.busy(trouble, retry_after=self.upstream.busy_seconds))
+        elif trouble == "400":
+            self._send(hostile.own(400, "problem", "Not this"))
         else:
-            usage = {"credits_used": 1_040_000, "usd_spent": 0.52}
-            self._json(200, {"id": generation.id, "status": "queued", "meta": {"usage": usage}})
+            self._break_off(reset=trouble == "reset")
+
+    def _charge(self, prompt: str, request_id: str) -> None:
+        generation = self.upstream.charge(prompt, request_id)
+        trouble = self.upstream.come_to("charged", prompt)
+        self.upstream.deeds[request_id].append(f"charged: {trouble or 'answered'}")
+        usage = {"credits_used": 1_040_000, "usd_spent": 9e14 if trouble == "price" else 0.52}
+        body = {"id": generation.id, "status": "queued", "meta": {"usage": usage}}
+        if trouble == "same id":
+            body["id"] = self.upstream.confuse(generation).id
+        answer = hostile.in_json(200, body, kind=hostile.HEX if trouble == "charset" else "application/json")
+        if trouble in hostile.FOREIGN:
+            self._send(hostile.FOREIGN[trouble])
+        elif trouble == "cut in headers":
+            self._break_off(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-le")
+        elif trouble == "cut in body":
+            start = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(answer.body)}\r\n\r\n"
+            self._break_off(start.encode() + answer.body[:9])
+        elif trouble == "cut":
+            self._break_off()
+        elif trouble == "bad header":
+            self._send(hostile.in_json(200, body, x_served_by="caf\xe9"))
+        else:
+            time.sleep(self.upstream.late_seconds if trouble == "late" else 0)
+            self._send(answer)
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
@@ -189,34 +110,53 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _status(self, generation_id: str) -> None:
         generation = self.upstream.generation(generation_id)
-        self._note(generation.prompt if generation else "")
+        self._note(generation.prompt if generation else "", generation_id)
         if generation is None:
-            self._json(404, {"message": "Inference not found"})
-            return
-        trouble = self.upstream.come_to("polled", generation.prompt)
-        if trouble == "cut":
-            self.close_connection = True
-        elif trouble == "html":
-            self._send(524, b"<html><h1>A timeout occurred</h1></html>", "text/html")
-        elif trouble is not None and trouble.isdigit():
-            self._json(int(trouble), {"message": "Not at the moment"})
-        elif time.monotonic() - generation.charged_at < self.upstream.seconds:
-            self._json(200, {"id": generation_id, "status": "generating"})
+            self._send(hostile.POLLS["404"])
+        elif self.drops_the_next:
+            self._break_off(reset=True)
+        elif self.upstream.is_away(generation_id):
+            self._send(hostile.page(502))
         else:
-            url = f"{self.upstream.base_url}/files/{quote(generation_id, safe='')}.mp4"
-            self._json(200, {"id": generation_id, "status": "completed", "video": {"url": url}})
+            self._poll(generation, self.upstream.come_to("polled", generation.prompt))
+
+    def _poll(self, generation: Generation, trouble: Trouble | None) -> None:
+        if trouble in hostile.POLLS:
+            self._send(hostile.POLLS[trouble])
+        elif trouble in {"cut", "reset"}:
+            self._break_off(reset=trouble == "reset")
+        elif trouble in {"error", "failed"}:
+            said = {"name": "internal", "message": "Something went wrong"}
+            self._send(hostile.in_json(200, {"id": generation.id, "status": trouble, "error": said}))
+        elif trouble == "outage":
+            self.upstream.fail_for(self.upstream.outage_seconds, generation.id)
+            self._send(hostile.page(502))
+        elif trouble in {"429 wait", "503 wait"}:
+            seconds = self.upstream.wait_seconds
+            self._send(hostile.own(int(trouble[:3]), "plain", "Ask later", Retry_After=f"{seconds:g}"))
+            self.upstream.waits.append(Wait(asked=generation.id, began=time.monotonic(), seconds=seconds))
+        else:
+            self._tell(generation)
+            self.drops_the_next = trouble == "idle"
+
+    def _tell(self, generation: Generation) -> None:
+        if not self.upstream.is_done(generation):
+            self._send(hostile.in_json(200, {"id": generation.id, "status": "generating"}))
+            return
+        url = f"{self.upstream.base_url}/files/{quote(generation.id, safe='')}.mp4"
+        self._send(hostile.in_json(200, {"id": generation.id, "status": "completed", "video": {"url": url}}))
 
     def _file(self, generation_id: str) -> None:
         generation = self.upstream.generation(generation_id)
         self._note(generation.prompt if generation else "")
         if generation is None:
-            self._send(404, b"Not found", "text/plain")
-            return
-        trouble = self.upstream.come_to("downloading", generation.prompt)
-        if trouble == "expired":
-            self._send(403, b"Request has expired", "text/plain")
-        elif trouble is not None and trouble.isdigit():
-            self._send(int(trouble), b"Not at the moment", "text/plain")
+            self._send(Answer(status=404, body=b"Not found", kind="text/plain"))
+        elif self.drops_the_next:
+            self._break_off(reset=True)
+        elif self.upstream.is_away(generation_id):
+            self._send(hostile.page(502))
+        elif (trouble := self.upstream.come_to("downloading", generation.prompt)) in hostile.DOWNLOADS:
+            self._send(hostile.DOWNLOADS[trouble])
         else:
             self._content(generation)
 
@@ -228,29 +168,33 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[: len(content) // 2])
         self.wfile.flush()
-        if self.upstream.come_to("half", generation.prompt) == "cut":
+        trouble = self.upstream.come_to("half", generation.prompt)
+        if trouble == "cut":
             self.close_connection = True
         else:
+            time.sleep(self.upstream.slow_seconds if trouble == "slow" else 0)
             self.wfile.write(content[len(content) // 2 :])
 
-    def _json(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        self._send(status, json.dumps(body).encode(), "application/json", headers)
-
-    def _send(self, status: int, content: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(content)))
-        for name, value in (headers or {}).items():
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("content-type", answer.kind)
+        self.send_header("content-length", str(len(answer.body)))
+        for name, value in answer.headers:
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(answer.body)
 
-    def _note(self, prompt: str) -> None:
-        path = urlsplit(self.path).path
-        heard = Heard(method=self.command, path=path, authorization=self.headers.get("authorization"), prompt=prompt)
-        self.upstream.heard.append(heard)
+    def _break_off(self, sent: bytes = b"", *, reset: bool = False) -> None:
+        """End the connection, after these bytes; with `reset` as one that had been idle for too long."""
+        self.close_connection = True
+        self.wfile.write(sent)
+        self.wfile.flush()
+        if reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-
-def _content(generation_id: str) -> bytes:
-    """Return a video that is unlike that of any other generation, so that files cannot be mixed up unnoticed."""
-    return video(frames=24) + box(b"free", generation_id.encode())
+    def _note(self, prompt: str, asked: str = "") -> None:
+        path, at = urlsplit(self.path).path, time.monotonic()
+        authorization = self.headers.get("authorization")
+        self.upstream.heard.append(
+            Heard(method=self.command, path=path, authorization=authorization, prompt=prompt, asked=asked, at=at)
+        )

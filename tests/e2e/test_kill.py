@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from processes import Scene, Server, until
-from stand_in import Stage
 
+from paid_service import Stage
 from veo_mcp.results import VideoResult
 
 PROMPT = "A lighthouse in the fog"

@@ -6,7 +6,8 @@ import pytest
 from databases import out_of_reach
 from mcp.types import TextContent
 from processes import Scene, until
-from stand_in import Stage
+
+from paid_service import Stage
 
 PROMPT = "A ferry in the rain"
 SLOW = pytest.mark.slow

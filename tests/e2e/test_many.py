@@ -6,8 +6,8 @@ from pathlib import Path
 import anyio
 import pytest
 from processes import Scene, Server, until
-from stand_in import Stage
 
+from paid_service import Stage
 from veo_mcp.results import VideoResult
 
 PROMPT = "A kite above the dunes"
@@ -125,6 +125,24 @@ async def test_a_process_that_sleeps_before_its_paid_call_does_not_make_it_after
         sleeper.thaw()
         await sleeper.has_said("somebody else looks after it")
         assert (await scene.prove(other)).paid == 1
+
+
+async def test_a_process_that_sleeps_right_before_its_request_leaves_does_not_send_it_afterwards(scene: Scene) -> None:
+    async with (
+        scene.server(stop="veo_mcp.client:VeoClient._exchange") as sleeper,
+        scene.server() as other,
+        sleeper.calling("generate_and_wait", prompt=PROMPT, duration=4),
+    ):
+        await sleeper.stands()
+        sleeper.freeze()
+        (left,) = await other.ledger()
+        assert left.error is not None
+        assert (left.status, left.error.charged) == ("unknown", "maybe")
+        sleeper.go_on()
+        sleeper.thaw()
+        await sleeper.has_said("stood still")
+        await sleeper.has_said("somebody else looks after it")
+    assert scene.upstream.paid == []
 
 
 @pytest.mark.parametrize("before", ["settled", "adopted", pytest.param("nothing", marks=SLOW)])

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from processes import Scene, until
-from stand_in import Upstream
 from test_http import answers, assert_ends_cleanly, free_port
 from wire import wired
+
+from paid_service import Upstream
 
 PROMPT = "A kite above the dunes"
 
@@ -104,7 +105,7 @@ async def test_a_command_that_waits_for_a_video_says_how_to_go_on(scene: Scene, 
 
 @ENDINGS
 async def test_an_order_that_was_never_sent_is_said_to_be_none(scene: Scene, number: signal.Signals) -> None:
-    scene.upstream.weather = lambda stage, _: "429" if stage == "arrived" else None
+    scene.upstream.weather = lambda stage, _: "429 plain" if stage == "arrived" else None
     with running(scene, "generate", PROMPT, "--duration", "4") as command:
         await until(lambda: scene.upstream.posts(PROMPT) > 1)
         command.process.send_signal(number)

@@ -7,8 +7,9 @@ from pathlib import Path
 import anyio
 import pytest
 from processes import Scene, until
-from stand_in import Upstream
 from wire import Wire, processes_with, until_nobody_names, wired
+
+from paid_service import Upstream
 
 PROMPT = "A paper boat on a stream"
 PROMPT_END_SECONDS = 8.0

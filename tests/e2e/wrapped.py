@@ -3,7 +3,8 @@
 E2E_STOP="veo_mcp.store:Store.accept" stops the process's first call of that function before it does anything (with a
 trailing `!` after it has), and E2E_SIGN is the file that says so. The process goes on living, and beating, until it is
 killed; once the file `<sign>.go` is there, the call goes on. E2E_TELL names a plain function whose call only makes the
-file. E2E_BREAK is a file that ends a server on Windows as Ctrl-Break does.
+file. E2E_BREAK is a file that ends a server on Windows as Ctrl-Break does. E2E_CLOCK is how many seconds the process's
+clock is fast; SQLite, and what counts the seconds of a pause, keep the right time.
 """
 
 import functools
@@ -14,12 +15,13 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from veo_mcp import cli, wiring
+from veo_mcp import cli, jobs, wiring
 from veo_mcp.settings import Settings
 from veo_mcp.store import database
 from veo_mcp.watcher import Pace
@@ -93,6 +95,19 @@ def _break_when_told(told: Path) -> None:
     signal.raise_signal(getattr(signal, "SIGBREAK", signal.SIGTERM))
 
 
+def _set_the_clock(fast_seconds: float) -> None:
+    """Have `veo_mcp.jobs.utc_now`, wherever it is bound, and `time.time` tell another time."""
+    right = time.time
+
+    class WrongDatetime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "WrongDatetime":
+            return cls.fromtimestamp(right() + fast_seconds, tz)
+
+    jobs.datetime = WrongDatetime
+    time.time = lambda: right() + fast_seconds
+
+
 def _is_a_socket_pair(args: tuple[object, ...]) -> bool:
     """Say whether the process connects to itself: on Windows an event loop does, for want of real socket pairs."""
     return sys.platform == "win32" and str(args[1]).startswith("('127.0.0.1',")
@@ -103,6 +118,8 @@ def main() -> None:
         _refuse_the_network()
     if "E2E_PID" in os.environ:
         Path(os.environ["E2E_PID"]).write_text(str(os.getpid()))
+    if "E2E_CLOCK" in os.environ:
+        _set_the_clock(float(os.environ["E2E_CLOCK"]))
     if "E2E_LEASE" in os.environ:
         wiring.pace_of = _hurried(wiring.pace_of)
     if "E2E_BUSY" in os.environ:

@@ -12,11 +12,12 @@ from anyio.lowlevel import RunVar
 from pydantic import ValidationError
 
 from veo_mcp import capacity
-from veo_mcp.errors import BadFile, quoted
+from veo_mcp.errors import BadFile
 from veo_mcp.media.boxes import Damaged
 from veo_mcp.media.facts import LOOKED_AGAIN, Inspection, by_header
 from veo_mcp.media.header import read_header
 from veo_mcp.media.limits import OUT_OF_CPU_TIME
+from veo_mcp.quoting import quoted
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ async def _run(task: str, path: Path, target: Path | None, wall_seconds: float =
 def _answer(returncode: int, answer: bytes, complaints: bytes) -> Inspection:
     said = complaints.decode(errors="replace").strip()
     if said:
-        logger.warning("inspection: %s", said[-_LOGGED_CHARACTERS:])
+        logger.warning("inspection: %s", quoted(said[-_LOGGED_CHARACTERS:], _LOGGED_CHARACTERS))
     if returncode in OUT_OF_CPU_TIME:
         raise _NoAnswer(f"the inspection took more than {CPU_SECONDS:g} s of processor time")
     if returncode < 0:

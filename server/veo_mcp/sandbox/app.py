@@ -10,6 +10,7 @@ from typing import cast
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -20,8 +21,10 @@ from veo_mcp.sandbox.faults import find_markers, refuse, spoil
 from veo_mcp.sandbox.records import Generation, Records, key_of
 from veo_mcp.sandbox.schema import MODELS, SCHEMA_C, SCHEMA_D, InvalidBodyError, read_order
 from veo_mcp.sandbox.timeline import RENDER_COMMAND, Timeline
+from veo_mcp.sandbox.visitors import Visitors
 
 CREDITS_PER_USD = 2_000_000
+BODY_BYTES = 1 << 20
 
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -32,8 +35,12 @@ def build_app(
     seconds: float = 6.0,
     clock: Callable[[], float] = time.time,
     render_command: Sequence[str] = RENDER_COMMAND,
+    host: str | None = None,
 ) -> Starlette:
-    """Serve the sandbox whose generations live in `folder`; each takes `seconds` at least, by `clock`."""
+    """Serve the sandbox whose generations live in `folder`; each takes `seconds` at least, by `clock`.
+
+    `host` is where it listens, for who may use it there; None for one that is reached in process only.
+    """
     timeline = Timeline(records=Records(folder), seconds=seconds, clock=clock, render_command=render_command)
     gateway = Gateway(timeline)
     routes = [
@@ -43,7 +50,8 @@ def build_app(
         Route("/v1/models", gateway.models, methods=["GET"]),
         Route("/files/{key}.mp4", gateway.file, methods=["GET"]),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_route})
+    doors = [] if host is None else [Middleware(Visitors, host=host)]
+    return Starlette(routes=routes, middleware=doors, exception_handlers={HTTPException: _no_such_route})
 
 
 class Gateway:
@@ -54,7 +62,9 @@ class Gateway:
         self._records = timeline.records
 
     async def create(self, request: Request) -> Response:
-        body = await request.body()
+        body = await _body_of(request)
+        if body is None:
+            return _stamp(request, problem(request, 413, f"The body is longer than {BODY_BYTES} bytes."))
         return _stamp(request, await run_in_threadpool(self._create, request, body))
 
     def retrieve(self, request: Request) -> Response:
@@ -102,6 +112,16 @@ class Gateway:
         answer = polls.answer(request, generation, self._timeline.phase(generation), self._records)
         answer.headers["x-inference-id"] = generation.id
         return answer
+
+
+async def _body_of(request: Request) -> bytes | None:
+    """Return the body; None for a longer one than any order has, of which no more is read."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > BODY_BYTES:
+            return None
+    return bytes(body)
 
 
 def _accepted(generation: Generation) -> Response:

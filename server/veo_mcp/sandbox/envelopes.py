@@ -6,7 +6,7 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 
-_TITLES = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
+_TITLES = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 413: "Payload Too Large", 429: "Too Many Requests"}
 
 
 def request_id(request: Request) -> str:

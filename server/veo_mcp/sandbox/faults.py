@@ -23,6 +23,7 @@ FAULTS = {
     # orders that are taken and paid, and answered oddly
     "server-error": "The order is paid, then answers 500.",
     "html-error": "The order is paid, then answers 502 with an HTML page.",
+    "gateway-busy": "The order is paid, then answers 503 with an HTML page, as gateways do after a time-out.",
     "no-answer": "The order is paid, then the connection is cut.",
     "generation-id-key": "The order's answer names the id `generation_id`.",
     "nanoid": "The id has 21 characters and begins with a dash.",
@@ -96,6 +97,8 @@ def spoil(request: Request, generation: Generation) -> Response | None:
         return problem(request, 500, "Internal server error")
     if "html-error" in generation.faults:
         return page(502, "Bad gateway")
+    if "gateway-busy" in generation.faults:
+        return page(503, "Service unavailable")
     return None
 
 

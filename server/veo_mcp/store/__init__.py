@@ -6,7 +6,7 @@ the time. `owner` is the process that looks after a job; every write but one is 
 """
 
 from veo_mcp.store.database import Database
-from veo_mcp.store.jobs_table import Claimed, JobTask, Store
+from veo_mcp.store.jobs_table import Abandoned, Claimed, JobTask, Store, Terms
 from veo_mcp.store.sqlite_file import back_up, copies_of, sqlite_version
 
-__all__ = ["Claimed", "Database", "JobTask", "Store", "back_up", "copies_of", "sqlite_version"]
+__all__ = ["Abandoned", "Claimed", "Database", "JobTask", "Store", "Terms", "back_up", "copies_of", "sqlite_version"]

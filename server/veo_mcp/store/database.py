@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 
-from veo_mcp.errors import LedgerError, quoted
+from veo_mcp.errors import LedgerError
+from veo_mcp.quoting import quoted
 from veo_mcp.store import migration, sqlite_file
 from veo_mcp.store.rows import Execute, Row
 from veo_mcp.store.schema import MIGRATIONS

@@ -1,18 +1,20 @@
 """What is asked of the jobs table."""
 
+import json
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from veo_mcp.jobs import ACTIVE, Job, State, new_job_id
+from veo_mcp.jobs import ACTIVE, Failure, Job, State, new_job_id
 from veo_mcp.store.database import Database
 from veo_mcp.store.rows import COLUMNS, Execute, Row, from_row, to_row
 
 _IN_FLIGHT = "state IN ({})".format(", ".join(f"'{state}'" for state in sorted(ACTIVE)))
 _SPENT = f"""SELECT COALESCE(SUM(COALESCE(cost_usd, estimate_usd, 0)), 0) AS usd FROM jobs
-    WHERE backend = :backend AND (created_at >= :since OR ({_IN_FLIGHT} AND created_at >= :since - {2 * 86_400}))"""
-_INSERT = "INSERT INTO jobs({}, claim, owner, lease_until) VALUES({}, :claim, :owner, NOW + :lease)".format(
+    WHERE account = :account AND (created_at >= :since OR ({_IN_FLIGHT} AND created_at >= :since - {2 * 86_400}))"""
+_INSERT = """INSERT INTO jobs({}, claim, owner, lease_until, orderers)
+    VALUES({}, :claim, :owner, NOW + :lease, :orderers)""".format(
     ", ".join(COLUMNS), ", ".join(f":{column}" for column in COLUMNS)
 )
 _CHANGING = (
@@ -24,35 +26,64 @@ _LONGEST_LEASE = 600  # seconds; one that ends later was given before the clock 
 _FREE = f"(owner IS NULL OR lease_until < NOW OR lease_until > NOW + {_LONGEST_LEASE})"
 _STANDING = """SELECT * FROM jobs WHERE fingerprint = :fingerprint AND claim IS NOT NULL
     ORDER BY created_at DESC, id DESC LIMIT 1"""
+_LONG_DELIVERED = """UPDATE jobs SET claim = NULL
+    WHERE fingerprint = :fingerprint AND state = 'completed' AND delivered_at < :before"""
 # COALESCE keeps SQLite from looking by state or claim, in which most rows are alike, where it should go by time.
 _OVER = """created_at < :before AND COALESCE(finished_at, created_at) < :before
     AND COALESCE(delivered_at, created_at) < :before AND COALESCE(state, '') IN ('completed', 'failed')
-    AND COALESCE(claim, owner) IS NULL"""
+    AND (CASE WHEN delivered_at IS NULL THEN COALESCE(claim, owner) ELSE owner END) IS NULL"""
 _RANK = "(CASE WHEN state = 'unknown' THEN 1 ELSE 0 END)"
+
+
+_PROTECTED_SECONDS = 86_400
+"""How long a video that somebody has been handed is kept for those who ordered it and have not come back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what conditions an order may be paid.
+
+    `limit_usd` bounds what is spent since `since`; `needs_yes`: a person must agree to the price first.
+    """
+
+    since: datetime
+    limit_usd: float | None = None
+    needs_yes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """`job` is the one to look at, just inserted or already there; None where the sum allowed would be passed."""
+    """`job` is the one to look at, just inserted or already there; None where `refused` says what is in the way."""
 
     job: Job | None
     is_new: bool
     spent_usd: float
+    refused: Literal["over budget", "needs a yes"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTask:
     """A client's handle on a job. `reused`: the job was there already; `cancelled`: the client no longer waits.
 
-    `ended` is what the task was found to have ended with, whatever becomes of the job later.
+    `ended` is what the task was found to have ended with, whatever becomes of the job later. `caller` ordered it.
     """
 
     id: str
     job: Job
     created_at: datetime
     reused: bool
+    caller: str | None
     cancelled: bool = False
     ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abandoned:
+    """A job under way that nobody seems to look after: its last owner, if any, and until when it had said to."""
+
+    job: Job
+    owner: str | None
+    lease_until: float | None
 
 
 class Store:
@@ -74,24 +105,30 @@ class Store:
     # Orders: who may pay, and for what
 
     async def claim(
-        self, job: Job, *, owner: str, lease: float, since: datetime, limit_usd: float | None, anew: bool
+        self, job: Job, *, owner: str, lease: float, caller: str, terms: Terms, anew: bool = False
     ) -> Claimed:
-        """Insert the job, unless its fingerprint is claimed already or the sum since `since` would pass the limit.
+        """Insert the job, unless its fingerprint is claimed already or the terms are not met.
 
         One transaction: of all processes on this database exactly one is told `is_new`. A job claims its fingerprint
-        until it is delivered or has ended free of charge. `anew` adds a claim beside those that stand; the same
-        request later finds the newest.
+        until everybody who ordered it, as `caller`, has the outcome, or it has ended free of charge. `anew` adds a
+        claim beside those that stand; the same request later finds the newest.
         """
         claim = f"{job.fingerprint} {job.id}" if anew else job.fingerprint
 
         def work(execute: Execute) -> Claimed:
+            execute(
+                _LONG_DELIVERED, fingerprint=job.fingerprint, before=job.created_at.timestamp() - _PROTECTED_SECONDS
+            )
             standing = [] if anew else execute(_STANDING, fingerprint=job.fingerprint)
-            spent = float(execute(_SPENT, backend=job.backend, since=since.timestamp())[0]["usd"])
+            spent = float(execute(_SPENT, account=job.account, since=terms.since.timestamp())[0]["usd"])
             if standing:
+                _add_orderer(execute, standing[0], caller)
                 return Claimed(job=from_row(standing[0]), is_new=False, spent_usd=spent)
-            if limit_usd is not None and spent + (job.estimate_usd or 0) > limit_usd + 1e-9:
-                return Claimed(job=None, is_new=False, spent_usd=spent)
-            execute(_INSERT, **to_row(job), claim=claim, owner=owner, lease=lease)
+            if terms.limit_usd is not None and spent + (job.estimate_usd or 0) > terms.limit_usd + 1e-9:
+                return Claimed(job=None, is_new=False, spent_usd=spent, refused="over budget")
+            if terms.needs_yes:
+                return Claimed(job=None, is_new=False, spent_usd=spent, refused="needs a yes")
+            execute(_INSERT, **to_row(job), claim=claim, owner=owner, lease=lease, orderers=json.dumps([caller]))
             return Claimed(job=job, is_new=True, spent_usd=spent)
 
         return await self._database.transact(work)
@@ -113,44 +150,56 @@ class Store:
         def work(execute: Execute) -> Job:
             standing = execute(sql, account=job.account, generation_id=job.generation_id)
             if not standing:
-                execute(_INSERT, **to_row(job), claim=None, owner=owner, lease=lease)
+                execute(_INSERT, **to_row(job), claim=None, owner=owner, lease=lease, orderers=None)
             return from_row(standing[0]) if standing else job
 
         return await self._database.transact(work)
 
-    async def begin_sending(self, job: Job, *, owner: str, at: datetime) -> bool:
-        """Mark that the paid call is about to leave; whoever gets True sends it, and nobody ever again."""
-        sql = "UPDATE jobs SET sent_at = :at WHERE id = :id AND owner = :owner AND sent_at IS NULL RETURNING id"
-        return bool(await self._rows(sql, id=job.id, owner=owner, at=at.timestamp()))
+    async def begin_sending(self, job: Job, *, owner: str, at: datetime, lease: float) -> bool:
+        """Mark that the paid call is about to leave; whoever gets True sends it within the lease, and nobody else."""
+        sql = """UPDATE jobs SET sent_at = :at, lease_until = NOW + :lease
+            WHERE id = :id AND owner = :owner AND sent_at IS NULL RETURNING id"""
+        return bool(await self._rows(sql, id=job.id, owner=owner, at=at.timestamp(), lease=lease))
 
     async def not_sent(self, job: Job, *, owner: str) -> None:
         """Take the mark back: the call did not leave, or was refused without a charge."""
         await self._rows("UPDATE jobs SET sent_at = NULL WHERE id = :id AND owner = :owner", id=job.id, owner=owner)
 
-    async def accept(self, job: Job, *, owner: str, lease: float) -> None:
+    async def end_unsent(self, failure: Failure, *, owner: str, at: datetime) -> None:
+        """End, free of charge, the owner's orders that were never sent: nobody will send them."""
+        sql = """UPDATE jobs SET state = 'failed', failure = :failure, cost_usd = 0, finished_at = :at, claim = NULL,
+            note = '' WHERE owner = :owner AND state = 'submitting' AND sent_at IS NULL"""
+        await self._rows(sql, owner=owner, failure=json.dumps(asdict(failure)), at=at.timestamp())
+
+    async def accept(self, job: Job, *, owner: str, lease: float) -> Job:
         """Record the id that upstream gave, whoever owns the job by now, even if its row has gone.
 
         A paid id is never dropped. Whoever has adopted the id meanwhile, from the account's history, gives way to the
         order itself. Where the order was settled with another id meanwhile, this one gets a row of its own, which
-        somebody takes over.
+        somebody takes over. An id that another order has as well cannot tell them apart: the job goes by our own id.
         """
         drop = """DELETE FROM jobs WHERE account = :account AND generation_id = :generation_id AND id <> :id
             AND request IS NULL"""
+        twin = "SELECT id FROM jobs WHERE account = :account AND generation_id = :generation_id AND id <> :id"
         sql = f"""{_INSERT} ON CONFLICT(id) DO UPDATE SET state = excluded.state,
             generation_id = excluded.generation_id, cost_usd = excluded.cost_usd, warnings = excluded.warnings,
-            failure = NULL, finished_at = NULL, owner = excluded.owner, lease_until = excluded.lease_until
-            WHERE jobs.generation_id IS NULL"""
+            failure = NULL, finished_at = NULL, owner = excluded.owner, lease_until = excluded.lease_until,
+            shares_id = excluded.shares_id WHERE jobs.generation_id IS NULL"""
 
         other = "SELECT id FROM jobs WHERE id = :id AND generation_id <> :generation_id"
 
-        def work(execute: Execute) -> None:
-            execute(drop, account=job.account, generation_id=job.generation_id, id=job.id)
+        def work(execute: Execute) -> Job:
+            names = {"account": job.account, "generation_id": job.generation_id, "id": job.id}
+            execute(drop, **names)
+            accepted = replace(job, shares_id=True) if execute(twin, **names) else job
+            row = to_row(accepted)
             if execute(other, id=job.id, generation_id=job.generation_id):
-                execute(sql, **to_row(replace(job, id=new_job_id())), claim=None, owner=None, lease=0)
+                execute(sql, **row | {"id": new_job_id()}, claim=None, owner=None, lease=0, orderers=None)
             else:
-                execute(sql, **to_row(job), claim=None, owner=owner, lease=lease)
+                execute(sql, **row, claim=None, owner=owner, lease=lease, orderers=None)
+            return accepted
 
-        await self._database.transact(work)
+        return await self._database.transact(work)
 
     # Watching: who looks after a job
 
@@ -175,24 +224,24 @@ class Store:
             sql = f"UPDATE jobs SET lease_until = NOW + :lease WHERE owner = :owner AND id IN ({names})"
             await self._rows(sql, owner=owner, lease=lease, **values)
 
-    async def take_over(self, *, account: str, owner: str, lease: float) -> list[Job]:
-        """Take every job under way whose owner's lease has run out, or that has none."""
+    async def abandoned(self, *, account: str) -> list[Abandoned]:
+        """Return the jobs under way that have no owner, or whose owner's lease has run out."""
+        sql = f"SELECT * FROM jobs WHERE account = :account AND {_IN_FLIGHT} AND {_FREE}"
+        rows = await self._rows(sql, account=account)
+        return [Abandoned(job=from_row(row), owner=row["owner"], lease_until=row["lease_until"]) for row in rows]
+
+    async def take_over(self, jobs: Collection[Job], *, owner: str, lease: float) -> list[Job]:
+        """Take those of the jobs that are still abandoned; return them as they are now."""
+        names, values = _listed([job.id for job in jobs])
         sql = f"""UPDATE jobs SET owner = :owner, lease_until = NOW + :lease
-            WHERE account = :account AND {_IN_FLIGHT} AND {_FREE} RETURNING *"""
-        return await self._jobs(sql, account=account, owner=owner, lease=lease)
+            WHERE id IN ({names}) AND {_IN_FLIGHT} AND {_FREE} RETURNING *"""
+        return await self._jobs(sql, owner=owner, lease=lease, **values) if jobs else []
 
     async def take(self, job: Job, *, was: State, owner: str, lease: float) -> bool:
         """Write a job that moves on from where it had settled, unless somebody else has moved it."""
         sql = f"""UPDATE jobs SET {_CHANGES}, owner = :owner, lease_until = NOW + :lease
             WHERE id = :id AND state = :was AND {_FREE} RETURNING id"""
         return bool(await self._rows(sql, **to_row(job), was=was.value, owner=owner, lease=lease))
-
-    async def bring_over(self, job: Job) -> bool:
-        """Give a job, and its claim, to another account, unless somebody is looking after it."""
-        sql = f"""UPDATE jobs SET account = :account, fingerprint = :fingerprint,
-            claim = CASE WHEN claim IS NULL THEN NULL ELSE :claim END WHERE id = :id AND {_FREE} RETURNING id"""
-        claim = f"{job.fingerprint} {job.id}"
-        return bool(await self._rows(sql, id=job.id, account=job.account, fingerprint=job.fingerprint, claim=claim))
 
     async def note_place(self, job: Job) -> None:
         """Write where the completed job's file is, whoever owns the job."""
@@ -205,15 +254,20 @@ class Store:
 
     # Reading
 
-    async def get(self, handle: str) -> Job | None:
-        """Return the job by our id or by upstream's."""
-        sql = "SELECT * FROM jobs WHERE id = :handle OR generation_id = :handle ORDER BY created_at DESC LIMIT 1"
-        return await self._job(sql, handle=handle)
+    async def get(self, handle: str, *, account: str) -> Job | None:
+        """Return the account's job by our id or by upstream's; of those that share one, the first that was ordered."""
+        sql = """SELECT * FROM jobs WHERE (id = :handle OR generation_id = :handle) AND account = :account
+            ORDER BY COALESCE(shares_id, 0), created_at DESC LIMIT 1"""
+        return await self._job(sql, handle=handle, account=account)
 
-    async def page(self, states: Collection[State], limit: int, after: Job | None = None) -> list[Job]:
-        """Return jobs, those of unknown outcome first, then the newest; `after` is the last one, as it was seen."""
+    async def page(self, states: Collection[State], limit: int, after: Job | None = None, *, account: str) -> list[Job]:
+        """Return the account's jobs, those of unknown outcome first, then the newest.
+
+        `after` is the last one of the page before, as it was seen.
+        """
         names, values = _listed(sorted(states))
-        where = f"state IN ({names})" if states else "1 = 1"
+        values["account"] = account
+        where = "account = :account" + (f" AND state IN ({names})" if states else "")
         if after is not None:
             where += f" AND ({_RANK}, created_at, id) < (:rank, :created_at, :id)"
             values |= {
@@ -224,9 +278,9 @@ class Store:
         sql = f"SELECT * FROM jobs WHERE {where} ORDER BY {_RANK} DESC, created_at DESC, id DESC LIMIT :limit"
         return await self._jobs(sql, limit=limit, **values)
 
-    async def spent(self, backend: str, since: datetime) -> float:
+    async def spent(self, account: str, since: datetime) -> float:
         """Return the dollars spent since then plus what is under way; unknown outcomes count as spent."""
-        return float((await self._rows(_SPENT, backend=backend, since=since.timestamp()))[0]["usd"])
+        return float((await self._rows(_SPENT, account=account, since=since.timestamp()))[0]["usd"])
 
     async def durations(self, kind: str, limit: int = 20) -> list[float]:
         """Return how many seconds the latest finished jobs of a kind took."""
@@ -235,32 +289,44 @@ class Store:
             ORDER BY finished_at DESC LIMIT :limit"""
         return [float(row["seconds"]) for row in await self._rows(sql, kind=kind, limit=limit)]
 
-    async def deliver(self, job: Job, *, at: datetime) -> None:
-        """Note that a caller has been handed the outcome: the same request orders a new video from here on.
+    async def deliver(self, job: Job, *, caller: str, at: datetime) -> None:
+        """Note that a caller has been handed the outcome.
 
-        Earlier orders of unknown outcome no longer stand in its way once the caller has a video in their place.
+        Once everybody who ordered it has it, the same request orders a new video. Earlier orders of unknown outcome
+        no longer stand in its way then. A caller who did not order it only looks.
         """
         replaced = """UPDATE jobs SET claim = NULL
             WHERE fingerprint = :fingerprint AND state = 'unknown' AND created_at <= :created_at"""
-        sql = "UPDATE jobs SET delivered_at = :at, claim = NULL WHERE id = :id AND delivered_at IS NULL"
+        rest = "UPDATE jobs SET orderers = :orderers WHERE id = :id"
+        delivered = "UPDATE jobs SET delivered_at = COALESCE(delivered_at, :at) WHERE id = :id RETURNING orderers"
+        release = "UPDATE jobs SET claim = NULL WHERE id = :id"
 
         def work(execute: Execute) -> None:
-            if job.state is State.COMPLETED:
-                execute(replaced, fingerprint=job.fingerprint, created_at=job.created_at.timestamp())
-            execute(sql, id=job.id, at=at.timestamp())
+            for row in execute(delivered, id=job.id, at=at.timestamp()):
+                orderers: list[str] = [caller] if row["orderers"] is None else json.loads(row["orderers"])
+                left = [each for each in orderers if each != caller]
+                if left != orderers:
+                    execute(rest, id=job.id, orderers=json.dumps(left))
+                if orderers and not left:
+                    execute(release, id=job.id)
+                    if job.state is State.COMPLETED:
+                        created_at = job.created_at.timestamp()
+                        execute(replaced, fingerprint=job.fingerprint, created_at=created_at)
 
         await self._database.transact(work)
 
     # Tasks: a client's handle on a job, good in any process and after a restart
 
     async def add_task(self, task: JobTask) -> None:
-        sql = "INSERT INTO tasks(id, job_id, created_at, reused) VALUES(:id, :job_id, :at, :reused)"
-        await self._rows(sql, id=task.id, job_id=task.job.id, at=task.created_at.timestamp(), reused=int(task.reused))
+        sql = """INSERT INTO tasks(id, job_id, created_at, reused, caller)
+            VALUES(:id, :job_id, :at, :reused, :caller)"""
+        at, reused = task.created_at.timestamp(), int(task.reused)
+        await self._rows(sql, id=task.id, job_id=task.job.id, at=at, reused=reused, caller=task.caller)
 
-    async def task(self, task_id: str) -> JobTask | None:
-        sql = """SELECT jobs.*, tasks.created_at AS task_created_at, reused, cancelled_at, ended
-            FROM tasks JOIN jobs ON jobs.id = job_id WHERE tasks.id = :id"""
-        for row in await self._rows(sql, id=task_id):
+    async def task(self, task_id: str, *, account: str) -> JobTask | None:
+        sql = """SELECT jobs.*, tasks.created_at AS task_created_at, reused, cancelled_at, ended, caller
+            FROM tasks JOIN jobs ON jobs.id = job_id WHERE tasks.id = :id AND account = :account"""
+        for row in await self._rows(sql, id=task_id, account=account):
             created_at = datetime.fromtimestamp(row["task_created_at"], UTC)
             return JobTask(
                 id=task_id,
@@ -269,8 +335,14 @@ class Store:
                 reused=bool(row["reused"]),
                 cancelled=row["cancelled_at"] is not None,
                 ended=row["ended"],
+                caller=row["caller"],
             )
         return None
+
+    async def is_awaited(self, job: Job) -> bool:
+        """Say whether a task that was not cancelled stands for the job."""
+        sql = "SELECT id FROM tasks WHERE job_id = :id AND cancelled_at IS NULL LIMIT 1"
+        return bool(await self._rows(sql, id=job.id))
 
     async def end_task(self, task_id: str, ended: str) -> None:
         """Keep what the task ended with."""
@@ -309,6 +381,17 @@ class Store:
         names, values = _listed(job_ids)
         rows = await self._rows(f"SELECT id, created_at FROM jobs WHERE id IN ({names})", **values) if job_ids else []
         return {row["id"]: datetime.fromtimestamp(row["created_at"], UTC) for row in rows}
+
+
+def _add_orderer(execute: Execute, row: Row, caller: str) -> None:
+    """Keep the claim until this caller has the outcome as well."""
+    orderers: list[str] = json.loads(row["orderers"] or "[]")
+    if caller not in orderers:
+        execute(
+            "UPDATE jobs SET orderers = :orderers WHERE id = :id",
+            orderers=json.dumps([*orderers, caller]),
+            id=row["id"],
+        )
 
 
 def _listed(items: Collection[str]) -> tuple[str, dict[str, Any]]:

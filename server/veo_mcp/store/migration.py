@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from veo_mcp import __version__
-from veo_mcp.errors import LedgerError, printable, quoted
+from veo_mcp.errors import LedgerError
+from veo_mcp.quoting import one_line, printable
 from veo_mcp.store.rows import Execute
 from veo_mcp.store.schema import Step
 
@@ -41,7 +42,7 @@ def require_readable(version: Version, known: int, *, place: str) -> None:
     """Let a program that knows so many steps work with the database, or raise LedgerError."""
     if version.readable_from <= known:
         return
-    by = f"{quoted(version.program)} has" if version.program else "a newer veo-mcp has"
+    by = f"{one_line(version.program)} has" if version.program else "a newer veo-mcp has"
     raise LedgerError(
         f"The jobs database {place} has schema {version.step}, since {by} used it; this one, {PROGRAM}, knows {known}"
         " and cannot work with it. Nothing was changed. Upgrade veo-mcp for that Python: `uv tool upgrade veo-mcp`,"

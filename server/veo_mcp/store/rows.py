@@ -21,6 +21,7 @@ class Execute(Protocol):
 COLUMNS = (
     "id", "fingerprint", "account", "backend", "model", "kind", "request", "state", "generation_id", "url", "video",
     "failure", "warnings", "note", "estimate_usd", "cost_usd", "created_at", "sent_at", "finished_at", "delivered_at",
+    "shares_id",
 )  # fmt: skip
 
 
@@ -47,6 +48,7 @@ def to_row(job: Job) -> Row:
         "sent_at": _seconds(job.sent_at),
         "finished_at": _seconds(job.finished_at),
         "delivered_at": _seconds(job.delivered_at),
+        "shares_id": int(job.shares_id),
     }
 
 
@@ -71,6 +73,7 @@ def from_row(row: Row) -> Job:
         sent_at=_time(row["sent_at"]),
         finished_at=_time(row["finished_at"]),
         delivered_at=_time(row["delivered_at"]),
+        shares_id=bool(row["shares_id"]),
     )
 
 

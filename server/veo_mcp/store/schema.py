@@ -78,4 +78,12 @@ MIGRATIONS = (
             "CREATE INDEX tasks_job ON tasks(job_id)",  # Postgres looks for a job's tasks whenever it deletes a job
         ),
     ),
+    Step(
+        additive=True,
+        statements=(
+            "ALTER TABLE jobs ADD COLUMN orderers TEXT",  # JSON: callers who ordered it and have not been handed it
+            "ALTER TABLE jobs ADD COLUMN shares_id INTEGER",
+            "ALTER TABLE tasks ADD COLUMN caller TEXT",
+        ),
+    ),
 )

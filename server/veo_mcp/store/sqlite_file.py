@@ -11,7 +11,8 @@ from itertools import count
 from pathlib import Path
 
 from veo_mcp import private
-from veo_mcp.errors import LedgerError, quoted
+from veo_mcp.errors import LedgerError
+from veo_mcp.quoting import quoted
 
 OLDEST_SQLITE = (3, 35)
 """The first one with RETURNING."""

@@ -1,0 +1,142 @@
+"""An order that its caller cancels before anything was sent ends free of charge, unless somebody else wants it."""
+
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from studios import MODES, PROMPT, QUICK, Mode, Place, a_request, fields_of, until
+from task_client import TaskClient, ask, order
+from upstream import Gate, accepts, busy
+from veo_mcp.jobs import Job, State
+from veo_mcp.studio import Studio
+
+pytestmark = pytest.mark.parametrize("mode", MODES)
+TOOLS = pytest.mark.parametrize("tool", ["create_video", "generate_and_wait"])
+
+
+@pytest.fixture(autouse=True)
+def patient(place: Place) -> None:
+    """Have the service put the first call off for half a second."""
+    place.pace = replace(QUICK, retry=0.1)
+    place.upstream.orders = [busy(429, retry_after="0.5"), accepts("paid")]
+
+
+def studio_in(place: Place) -> Studio:
+    assert place.studio is not None
+    return place.studio
+
+
+async def put_off(place: Place) -> Job:
+    """Return the order once the service has put it off."""
+    await until(lambda: len(place.upstream.seen) > 0)
+    with anyio.fail_after(10):
+        while True:
+            (job,) = (await studio_in(place).page()).jobs
+            if "Trying again" in job.note:
+                return job
+            await anyio.sleep(0.005)
+
+
+async def ended(place: Place, job: Job) -> Job:
+    return await studio_in(place).wait(job, 10)
+
+
+@TOOLS
+async def test_an_order_that_is_cancelled_while_the_service_puts_it_off_is_never_paid(
+    place: Place, mode: Mode, tool: str
+) -> None:
+    async with place.connect(mode) as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, tool, {"prompt": PROMPT})
+            await put_off(place)
+            tasks.cancel_scope.cancel()
+        (job,) = (await studio_in(place).page()).jobs
+        job = await ended(place, job)
+        assert job.failure is not None
+        assert (job.state, job.failure.name, job.failure.charged) == (State.FAILED, "cancelled", "no")
+        await anyio.sleep(0.6)
+        assert len(place.upstream.posts) == 1
+        again = fields_of(await client.call_tool("generate_and_wait", {"prompt": PROMPT}))
+    assert (again["status"], again["reused"]) == ("completed", False)
+
+
+async def test_an_order_that_is_cancelled_just_before_the_service_puts_it_off_is_never_paid(
+    place: Place, mode: Mode
+) -> None:
+    gate = Gate(busy(429))
+    place.upstream.orders = [gate, accepts("paid")]
+    async with place.connect(mode) as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
+            await gate.reached.wait()
+            tasks.cancel_scope.cancel()
+        (job,) = (await studio_in(place).page()).jobs
+        gate.opened.set()
+        assert (await ended(place, job)).state is State.FAILED
+    assert len(place.upstream.posts) == 1
+
+
+@TOOLS
+async def test_an_order_that_somebody_else_waits_for_is_made_although_one_caller_cancels(
+    place: Place, mode: Mode, tool: str
+) -> None:
+    async with place.connect(mode) as client, anyio.create_task_group() as others:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
+            job = await put_off(place)
+            others.start_soon(client.call_tool, tool, {"prompt": PROMPT})
+            studio = studio_in(place)
+            await until(lambda: studio.waiters[job.id] == 2)
+            tasks.cancel_scope.cancel()
+        (job,) = (await studio_in(place).page()).jobs
+        assert (await ended(place, job)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 2
+
+
+async def test_an_order_that_is_cancelled_and_wanted_again_in_time_is_made(place: Place, mode: Mode) -> None:
+    gate = Gate(busy(429))
+    place.upstream.orders = [gate, accepts("paid")]
+    async with place.connect(mode) as client, anyio.create_task_group() as others:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
+            await gate.reached.wait()
+            tasks.cancel_scope.cancel()
+        studio = studio_in(place)
+        (job,) = (await studio.page()).jobs
+        others.start_soon(client.call_tool, "generate_and_wait", {"prompt": PROMPT})
+        await until(lambda: studio.waiters[job.id] == 1)
+        gate.opened.set()
+        assert (await ended(place, job)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 2
+
+
+async def test_a_task_that_is_cancelled_ends_its_unsent_order_and_one_that_is_not_keeps_it(
+    place: Place, mode: Mode
+) -> None:
+    if mode == "legacy":
+        pytest.skip("tasks came with 2026-07-28")
+    tasks = TaskClient()
+    async with place.connect(client={"extensions": [tasks]}) as client:
+        first = await order(client, PROMPT)
+        job = await put_off(place)
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
+            studio = studio_in(place)
+            await until(lambda: studio.waiters[job.id] == 1)
+            calls.cancel_scope.cancel()
+        await ask(client, "tasks/cancel", first["taskId"])
+        assert (await ended(place, job)).state is State.FAILED
+    assert len(place.upstream.posts) == 1
+
+
+async def test_a_caller_who_only_looked_does_not_cancel_somebodys_order(place: Place, mode: Mode) -> None:
+    async with place.connect(mode) as client:
+        job = (await studio_in(place).submit(a_request())).job
+        await put_off(place)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "get_video_status", {"generation_id": job.id, "wait_seconds": 10})
+            studio = studio_in(place)
+            await until(lambda: studio.waiters[job.id] == 1)
+            tasks.cancel_scope.cancel()
+        assert (await ended(place, job)).state is State.COMPLETED
