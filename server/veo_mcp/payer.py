@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 import anyio
@@ -84,7 +85,8 @@ class Payer:
     async def _send_once(self, job: Job, request: VideoRequest) -> Job:
         began = time.time()
         if not await self._store.begin_sending(job, owner=self._owner, at=self._clock()):
-            return job.lost(_interrupted(job), at=self._clock())
+            there = await self._store.get(job.id)
+            return interrupted(replace(job, sent_at=there.sent_at if there else None), at=self._clock())
         if time.time() - began > self._lease:  # slept: somebody else may have settled it
             await self._write(lambda: self._store.not_sent(job, owner=self._owner))
             return interrupted(job, at=self._clock())
