@@ -8,6 +8,8 @@ import pytest
 from processes import Scene, until
 from stand_in import Stage, Upstream
 
+from veo_mcp.results import VideoResult
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.name == "nt", reason="Windows does not let go of open files"),
@@ -88,8 +90,10 @@ async def test_an_order_whose_claim_was_deleted_before_the_paid_call_is_not_paid
             one.thaw()
             one.go_on()
             await until(lambda: answers)
-            error = (answers[0].structured_content or {})["error"]
-            assert (error["charged"], "Nothing was sent or charged" in error["message"]) == ("no", True)
+            error = VideoResult.model_validate(answers[0].structured_content).error
+            assert error is not None
+            assert error.charged == "no"
+            assert "Nothing was sent or charged" in error.message
             assert (await one.make(prompt)).status == "completed"
             assert len(scene.upstream.paid_for(prompt)) == 1
             assert (await scene.prove(two)).saved == 1

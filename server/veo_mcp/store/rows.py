@@ -96,7 +96,10 @@ def read_time(seconds: Any) -> datetime:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("not text")
-    value.encode()  # half a character, as which a byte that is no UTF-8 is read
+    if "\0" in value:
+        raise ValueError("a NUL")
+    if not value.isascii():
+        value.encode()  # half a character, as which a byte that is no UTF-8 is read
     return value
 
 

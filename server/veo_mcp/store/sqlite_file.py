@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ SIDE_FILES = ("", "-wal", "-shm")
 
 Identity = tuple[tuple[int, int] | None, ...]
 """Which files a database consists of, in the order of `SIDE_FILES`; None where there is none."""
+
+
+_text = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Reads text whatever it holds: SQLite's own way refuses a whole list for one byte that is no UTF-8."""
 
 
 def sqlite_version() -> tuple[str, bool]:
@@ -62,11 +67,6 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
     for ending in SIDE_FILES:
         private.tighten(Path(f"{path}{ending}"))
     return connection
-
-
-def _text(stored: bytes) -> str:
-    """Read text whatever it holds: SQLite's own way refuses a whole list for one byte that is no UTF-8."""
-    return str(stored, "utf-8", "surrogateescape")
 
 
 def is_locked(error: sqlite3.Error) -> bool:
