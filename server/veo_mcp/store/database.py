@@ -72,7 +72,9 @@ class Database:
     async def close(self) -> None:
         """Close the connection. One that hangs keeps nobody from ending."""
         with anyio.CancelScope(shield=True):
-            if not self._worker.is_stuck:
+            if self._worker.is_stuck:
+                self._worker.begin(self._close)
+            else:
                 with suppress(Silent):
                     patience = Patience(seconds=CANCELLED_SECONDS if self.is_postgres else None)
                     await self._worker.run(self._close, patience, cut=self._cut)
@@ -175,6 +177,8 @@ class Database:
         self._connection = self._connect()
         with ExitStack() as undo:
             undo.callback(self._drop)
+            if self._worker.is_stuck:  # meanwhile the caller was told that nothing is known
+                raise LedgerError(f"The jobs database {self._place} took too long to answer.")
             self._transaction(lambda execute: self._migrate(execute, undo), postgres.MIGRATION_LOCK)
             if not self.is_postgres:
                 self._file = sqlite_file.identity(Path(self.address))

@@ -37,6 +37,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[_Call | None] | None = None
+        self._thread: threading.Thread | None = None
         self._given_up: Future[Any] | None = None
 
     @property
@@ -53,9 +54,8 @@ class Worker:
         Raises:
             Silent: the call took too long.
         """
-        call: Future[T] = Future()
+        call = self.begin(work)
         bell = _bell(call)
-        self._begun().put((call, contextvars.copy_context(), work))
         try:
             with anyio.move_on_after(patience.seconds if patience.seconds is not None else math.inf):
                 await bell.wait()
@@ -69,6 +69,18 @@ class Worker:
         if call.cancelled() or not call.done():
             raise Silent
         return call.result()
+
+    def begin(self, work: Callable[[], T]) -> Future[T]:
+        """Have it called when its turn comes."""
+        if self._calls is None:
+            self._calls = queue.SimpleQueue()
+            weakref.finalize(self, self._calls.put, None)
+            given = (self._calls, self._thread)
+            self._thread = threading.Thread(target=_work, args=given, name="veo-mcp ledger", daemon=True)
+            self._thread.start()
+        call: Future[T] = Future()
+        self._calls.put((call, contextvars.copy_context(), work))
+        return call
 
     def end(self) -> None:
         """Let the thread end once it has done what it was given; a later call begins another."""
@@ -90,13 +102,6 @@ class Worker:
         self._given_up = call
         cut()
 
-    def _begun(self) -> queue.SimpleQueue[_Call | None]:
-        if self._calls is None:
-            self._calls = queue.SimpleQueue()
-            weakref.finalize(self, self._calls.put, None)
-            threading.Thread(target=_work, args=(self._calls,), name="veo-mcp ledger", daemon=True).start()
-        return self._calls
-
 
 def _bell(call: Future[Any]) -> anyio.Event:
     """Return what rings in this event loop once the call has ended."""
@@ -110,7 +115,10 @@ def _bell(call: Future[Any]) -> anyio.Event:
     return bell
 
 
-def _work(calls: "queue.SimpleQueue[_Call | None]") -> None:
+def _work(calls: "queue.SimpleQueue[_Call | None]", before: threading.Thread | None) -> None:
+    if before is not None:
+        before.join()
+    del before
     while (given := calls.get()) is not None:
         call, context, work = given
         if call.set_running_or_notify_cancel():
