@@ -66,6 +66,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._told: set[str] = set()
+        self._marks: dict[tuple[str, str], float] = {}  # of `begin_sending`: whether they were written was never said
 
     async def close(self) -> None:
         await self._database.close()
@@ -149,10 +150,14 @@ class Store:
 
         False also where the claim has gone to another job: the database was deleted after the order, and somebody has
         ordered the same in the one that is there now. The second look finds that of a mark that went into the old one.
+        A mark that was made without an answer is this process's own and may be made again: nothing was sent.
         """
-        sql = """UPDATE jobs SET sent_at = :at WHERE id = :id AND owner = :owner AND sent_at IS NULL
-            AND claim IS NOT NULL RETURNING claim"""
-        marked = await self._rows(sql, id=job.id, owner=owner, at=at.timestamp())
+        sql = """UPDATE jobs SET sent_at = :at WHERE id = :id AND owner = :owner AND claim IS NOT NULL
+            AND (sent_at IS NULL OR sent_at = :unanswered) RETURNING claim"""
+        unanswered = self._marks.get((job.id, owner))
+        mark = self._marks.setdefault((job.id, owner), at.timestamp())
+        marked = await self._rows(sql, id=job.id, owner=owner, at=mark, unanswered=unanswered)
+        del self._marks[job.id, owner]
         if not marked:
             return False
         try:
