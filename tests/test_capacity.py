@@ -12,7 +12,9 @@ from veo_mcp.capacity import Capacity
 
 def test_a_usual_limit_of_descriptors_lets_every_core_decode() -> None:
     assert capacity.of(descriptors=1024, cores=8) == Capacity(connections=100, orders=25, downloads=50, decoders=8)
-    assert capacity.of(descriptors=sys.maxsize, cores=2) == Capacity(connections=100, orders=25, downloads=50, decoders=2)
+    assert capacity.of(descriptors=sys.maxsize, cores=2) == Capacity(
+        connections=100, orders=25, downloads=50, decoders=2
+    )
 
 
 @pytest.mark.parametrize("descriptors", [0, 16, 32, 64, 128, 256])

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import anyio
 import pytest
@@ -11,8 +12,10 @@ import pytest
 from ledger import ACCOUNT, MIDNIGHT, Address, Opener, claim, insert, kept, owned, taken_over
 from studios import NOON, a_failure, a_job, a_request
 from test_jobs import ARTIFACT
+from veo_mcp.errors import LedgerError
 from veo_mcp.jobs import ACTIVE, SETTLED, Job, State
-from veo_mcp.store import Store, Terms
+from veo_mcp.store import Database, Store, Terms
+from veo_mcp.store.rows import Row
 
 # Orders
 
@@ -190,6 +193,36 @@ async def test_a_call_that_did_not_leave_may_be_sent_again_by_its_owner(store: S
     assert not await store.begin_sending(job, owner="me", at=NOON, lease=20)
     await store.not_sent(job, owner="me")
     assert await store.begin_sending(job, owner="me", at=NOON, lease=20)
+
+
+class Forgetful(Database):
+    """Writes, and then does not say so, once."""
+
+    told = True
+
+    async def run(self, sql: str, **values: Any) -> list[Row]:
+        rows = await super().run(sql, **values)
+        if not self.told:
+            self.told = True
+            raise LedgerError("no answer")
+        return rows
+
+
+async def test_a_mark_whose_answer_was_lost_is_no_call_that_was_sent(address: Address) -> None:
+    database = Forgetful(address)
+    store = Store(database)
+    job = await insert(store, a_job())
+    database.told = False
+    with pytest.raises(LedgerError):
+        await store.begin_sending(job, owner="me", at=NOON, lease=20)
+    assert not await store.begin_sending(job, owner="another", at=NOON + timedelta(seconds=1), lease=20)
+    database.told = False
+    with pytest.raises(LedgerError):
+        await store.begin_sending(job, owner="me", at=NOON + timedelta(seconds=2), lease=20)
+    assert await store.begin_sending(job, owner="me", at=NOON + timedelta(seconds=3), lease=20)
+    assert (await kept(store, job)).sent_at == NOON
+    assert not await store.begin_sending(job, owner="me", at=NOON + timedelta(seconds=4), lease=20)
+    await store.close()
 
 
 async def test_a_paid_id_is_recorded_whoever_owns_the_job_by_now(store: Store) -> None:

@@ -17,10 +17,15 @@ from pathlib import Path
 from veo_mcp import __version__, media, network, private
 from veo_mcp.client import VeoClient
 from veo_mcp.errors import BadFile, SettingsError, UpstreamError, VeoError
-from veo_mcp.quoting import as_said, quoted, shown_lines
+from veo_mcp.quoting import as_said, shown_lines
 from veo_mcp.settings import DEFAULT_BASE_URL, NAMES, Settings, is_set
 from veo_mcp.store import Database, Store, sqlite_version
 from veo_mcp.wiring import database_address, open_api, previews_folder
+
+ROWS_READ = 200_000
+"""The newest rows of the ledger, which are read one by one: that many take a few seconds."""
+
+ROWS_NAMED = 10
 
 _PACKAGES = ("mcp", "httpx2", "pydantic", "av", "numpy", "pillow")
 _MARKS = {True: "ok     ", False: "PROBLEM", None: "untried"}
@@ -159,15 +164,24 @@ async def _ledger(settings: Settings) -> Finding:
         return Finding(ok=None, what="ledger", said=f"{shown} (made at first use)")
     store = Store(Database(address, migrates=False))
     try:
-        jobs = await store.page([], limit=1, account=settings.account)
-        return Finding(ok=True, what="ledger", said=f"{shown}, {'with' if jobs else 'without'} jobs")
+        number, bad = await store.unreadable(ROWS_READ)
     except VeoError as error:
         return Finding(ok=False, what="ledger", said=str(error))
-    except (OSError, ValueError, TypeError) as error:
-        said = f"{shown} holds what cannot be read ({quoted(str(error))}): was it written by another veo-mcp?"
-        return Finding(ok=False, what="ledger", said=said)
     finally:
         await store.close()
+    rows = "without jobs" if number == 0 else f"with {number} jobs"
+    if number == ROWS_READ:
+        rows = f"with {number} jobs or more, of which the newest {number} were looked at"
+    if not bad:
+        return Finding(ok=True, what="ledger", said=f"{shown}, {rows}")
+    named = "; ".join(f"{each.row_id!r} ({each.column})" for each in bad[:ROWS_NAMED])
+    more = f" and {len(bad) - ROWS_NAMED} more" if len(bad) > ROWS_NAMED else ""
+    said = (
+        f"{shown}, {rows}; {len(bad)} of them cannot be read: {named}{more}. They are left as they are, the others are"
+        " unaffected. Where a newer veo-mcp uses this database, upgrade this one; else these rows are damaged, and a"
+        " backup may have them."
+    )
+    return Finding(ok=False, what="ledger", said=said)
 
 
 def _sqlite(settings: Settings) -> Finding:

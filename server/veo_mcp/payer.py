@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -122,7 +123,8 @@ class Payer:
     async def _send_once(self, job: Job, request: VideoRequest) -> Job:
         require_lease = self._lease_begins()
         if not await self._store.begin_sending(job, owner=self._owner, at=self._clock(), lease=self._lease):
-            return job.lost(_interrupted(job), at=self._clock())
+            there = await self._store.get(job.id, account=job.account)
+            return interrupted(replace(job, sent_at=there.sent_at if there else None), at=self._clock())
         try:
             require_lease()
             generation = await self._client.create(request, request_id=job.id, before_sending=require_lease)

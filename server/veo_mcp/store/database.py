@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
-import anyio.to_thread
 
 from veo_mcp.errors import LedgerError
 from veo_mcp.quoting import quoted
-from veo_mcp.store import migration, sqlite_file
+from veo_mcp.store import migration, postgres, sqlite_file, stranded
 from veo_mcp.store.rows import Execute, Row
 from veo_mcp.store.schema import MIGRATIONS
+from veo_mcp.store.worker import Patience, Silent, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -25,17 +25,23 @@ T = TypeVar("T")
 BUSY_SECONDS = 10.0
 """How long a statement waits for another process's write before it is an error."""
 
+CANCELLED_SECONDS = 1.0
+"""How long whoever is cancelled, so that the process can end, waits for a statement in Postgres."""
+
 SQLITE_NOW = "((julianday('now') - 2440587.5) * 86400.0)"
 POSTGRES_NOW = "extract(epoch from clock_timestamp())::double precision"
-POSTGRES_LOCKED = frozenset({"55P03", "40P01"})  # lock_not_available, which lock_timeout raises; deadlock_detected
-POSTGRES_LOCK = 7_366_104  # any constant of our own: replicas write one at a time, as SQLite's processes do
+
+
+class _Moved(Exception):
+    """The file was taken away in the middle of a transaction, which wrote nothing."""
 
 
 class Database:
     """Runs statements in one worker thread; opens at first use and again after a fault.
 
-    In the SQL, `NOW` stands for the database's clock in seconds since 1970 and `:name` for a parameter. Without
-    `migrates` an older schema stays as it is: for whoever only looks.
+    In the SQL, `NOW` stands for the database's clock in seconds since 1970, `:name` for a parameter, and `FOR UPDATE`
+    is left out for SQLite, where a transaction that writes is alone anyway. Without `migrates` an older schema stays
+    as it is: for whoever only looks.
     """
 
     def __init__(self, address: Path | str, *, migrates: bool = True) -> None:
@@ -43,42 +49,76 @@ class Database:
         self._migrates = migrates
         self.is_postgres = isinstance(address, str)
         self._connection: Any = None
-        self._file: tuple[int, int] | None = None
-        self._limiter = anyio.CapacityLimiter(1)
+        self._file = sqlite_file.Identity()
+        self._stranded: list[stranded.Rows] = []
+        self._worker = Worker()
         self._faults: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
 
     async def run(self, sql: str, **values: Any) -> list[Row]:
         """Run one statement. Raises LedgerError as `transact` does."""
-        return await anyio.to_thread.run_sync(lambda: self._run(sql, values), limiter=self._limiter)
+        return await self._call(lambda: self._run(sql, values))
 
-    async def transact(self, work: Callable[[Execute], T]) -> T:
-        """Call `work` in the worker thread, inside one transaction that keeps other writers of the ledger out.
+    async def transact(self, work: Callable[[Execute], T], *, lock: str | None = None) -> T:
+        """Call `work` in the worker thread, inside one transaction; again, if the file is taken away meanwhile.
+
+        SQLite keeps other writers out. Postgres keeps out those that give the same `lock`; without one there are only
+        the locks on the rows that `work` writes or selects `FOR UPDATE`.
 
         Raises:
-            LedgerError: the database is locked, full, gone or newer than this program; nothing was written.
+            LedgerError: the database is locked, full, gone or newer than this program, and nothing was written; or
+                it does not answer, and nobody knows.
         """
-        return await anyio.to_thread.run_sync(self._transact, work, limiter=self._limiter)
+        return await self._call(lambda: self._transact(work, lock))
 
     async def close(self) -> None:
+        """Close the connection. One that hangs keeps nobody from ending."""
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._drop, limiter=self._limiter)
+            if self._worker.is_stuck:
+                self._worker.begin(self._close)
+            else:
+                with suppress(Silent):
+                    patience = Patience(seconds=CANCELLED_SECONDS if self.is_postgres else None)
+                    await self._worker.run(self._close, patience, cut=self._cut)
+            self._worker.end()
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        """Run it in the worker thread.
+
+        SQLite's own time limits hold. A Postgres may take no notice of any, so the last one is this process's.
+        """
+        seconds = 2 * BUSY_SECONDS + 5 if self.is_postgres else None
+        patience = Patience(seconds=seconds, after_cancelling=CANCELLED_SECONDS if self.is_postgres else None)
+        try:
+            return await self._worker.run(work, patience, cut=self._cut)
+        except Silent as error:
+            raise LedgerError(
+                f"The jobs database {self._place} cannot be used (no answer for {seconds:.0f} s). Try again; `veo-mcp"
+                " doctor` says what is wrong."
+            ) from error
+
+    def _cut(self) -> None:
+        if self.is_postgres and (connection := self._connection) is not None:
+            postgres.cut(connection)
 
     def _run(self, sql: str, values: dict[str, Any]) -> list[Row]:
         with self._translated():
             self._ensure_open()
             return self._execute(sql, **values)
 
-    def _transact(self, work: Callable[[Execute], T]) -> T:
+    def _transact(self, work: Callable[[Execute], T], lock: str | None) -> T:
         with self._translated():
-            self._ensure_open()
-            return self._transaction(work)
+            while True:
+                self._ensure_open()
+                with suppress(_Moved):
+                    return self._transaction(work, None if lock is None else postgres.lock_number(lock))
 
-    def _transaction(self, work: Callable[[Execute], T]) -> T:
+    def _transaction(self, work: Callable[[Execute], T], lock: int | None = None) -> T:
         self._execute("BEGIN" if self.is_postgres else "BEGIN IMMEDIATE")
         try:
-            if self.is_postgres:
-                self._execute("SELECT pg_advisory_xact_lock(:lock)", lock=POSTGRES_LOCK)
+            if self.is_postgres and lock is not None:
+                self._execute("SELECT pg_advisory_xact_lock(:lock)", lock=lock)
             result = work(self._execute)
+            self._require_in_place()
         except BaseException:
             with suppress(*self._faults):
                 self._execute("ROLLBACK")
@@ -87,62 +127,69 @@ class Database:
         return result
 
     def _execute(self, sql: str, **values: Any) -> list[Row]:
-        sql = sql.replace("NOW", POSTGRES_NOW if self.is_postgres else SQLITE_NOW)
         if self.is_postgres:
-            sql = re.sub(r"(?<!:):(\w+)", r"%(\1)s", sql)
+            sql = re.sub(r"(?<!:):(\w+)", r"%(\1)s", sql.replace("NOW", POSTGRES_NOW))
+        else:
+            sql = sql.replace("NOW", SQLITE_NOW).replace(" FOR UPDATE", "")
         cursor = self._connection.execute(sql, values)
         if not cursor.description:
             return []
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    # Opening and closing
+
     def _ensure_open(self) -> None:
+        if self._connection is not None and self._has_moved():
+            self._leave()
         if self._connection is None:
             self._open()
-        elif self._file != self._file_now():
-            # SQLite would go on writing into the file that nobody else can see.
-            self._drop()
-            raise LedgerError(
-                f"The jobs database {self.address} was moved, deleted or replaced while in use. Try again: from here on"
-                " what is there now is used."
-            )
+        if self._stranded:
+            self._bring_over()
 
-    def _file_now(self) -> tuple[int, int] | None:
-        if self.is_postgres or not Path(self.address).exists():
-            return None
-        found = Path(self.address).stat()
-        return found.st_dev, found.st_ino
+    def _has_moved(self) -> bool:
+        """Say whether a connection to SQLite goes on in files that nobody else can see."""
+        return not self.is_postgres and bool(self._file) and self._file != sqlite_file.identity(Path(self.address))
+
+    def _require_in_place(self) -> None:
+        if self._has_moved():
+            raise _Moved
+
+    def _leave(self) -> None:
+        """Let go of files that were deleted or replaced; what they hold of paid jobs is kept in memory."""
+        logger.warning("the jobs database %s was moved, deleted or replaced while in use", self.address)
+        try:
+            if self._migrates:  # else nothing is ever written
+                self._stranded.append(stranded.read(self._execute))
+        except self._faults as error:
+            logger.error("what it held could not be read: %s", quoted(str(error)))  # noqa: TRY400
+        connection, self._connection = self._connection, None
+        sqlite_file.leave(connection, Path(self.address), self._file)
+        self._file = sqlite_file.Identity()
+
+    def _bring_over(self) -> None:
+        """Write what was read from the files that are gone into those that are there now."""
+        while self._stranded:
+            number = self._transaction(lambda execute: stranded.bring_over(execute, self._stranded[0]))
+            del self._stranded[0]
+            logger.warning("%s: %d jobs were missing there, or their latest news, and were added", self.address, number)
 
     def _open(self) -> None:
-        self._connection = self._connect_postgres() if self.is_postgres else self._connect_sqlite()
+        self._connection = self._connect()
         with ExitStack() as undo:
             undo.callback(self._drop)
-            self._transaction(lambda execute: self._migrate(execute, undo))
-            self._file = self._file_now()
+            if self._worker.is_stuck:  # meanwhile the caller was told that nothing is known
+                raise LedgerError(f"The jobs database {self._place} took too long to answer.")
+            self._transaction(lambda execute: self._migrate(execute, undo), postgres.MIGRATION_LOCK)
+            if not self.is_postgres:
+                self._file = sqlite_file.identity(Path(self.address))
             undo.pop_all()
 
-    def _connect_sqlite(self) -> sqlite3.Connection:
-        return sqlite_file.connect(Path(self.address), busy_seconds=BUSY_SECONDS)
-
-    def _connect_postgres(self) -> Any:
-        try:
-            psycopg = importlib.import_module("psycopg")
-        except ImportError as error:
-            raise LedgerError("VEO_MCP_DATABASE_URL needs the extra: pip install 'veo-mcp[postgres]'.") from error
-        self._faults = (psycopg.Error, OSError)
-        connection = psycopg.connect(
-            self.address,
-            autocommit=True,
-            client_encoding="utf8",  # a server without an encoding of its own would have text come as bytes
-            connect_timeout=int(BUSY_SECONDS),
-            prepare_threshold=None,  # a prepared SELECT * is an error once a newer program has added a column
-        )
-        try:
-            connection.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
-            connection.execute(f"SET statement_timeout = {int(BUSY_SECONDS * 2000)}")
-        except BaseException:
-            connection.close()
-            raise
+    def _connect(self) -> Any:
+        if not isinstance(self.address, str):
+            return sqlite_file.connect(self.address, busy_seconds=BUSY_SECONDS)
+        connection = postgres.connect(self.address, busy_seconds=BUSY_SECONDS)
+        self._faults = (importlib.import_module("psycopg").Error, OSError)
         return connection
 
     def _migrate(self, execute: Execute, undo: ExitStack) -> None:
@@ -180,14 +227,24 @@ class Database:
             raise LedgerError(f"The jobs database {self._place} {why}. {advice}") from error
 
     def _drop(self) -> None:
-        if self._connection is not None:
+        if self._connection is not None and self._has_moved():
+            self._leave()
+        elif self._connection is not None:
             with suppress(*self._faults):
                 self._connection.close()
-            self._connection = None
+            self._connection, self._file = None, sqlite_file.Identity()
+
+    def _close(self) -> None:
+        if self._stranded or (self._connection is not None and self._has_moved()):
+            try:
+                self._run("SELECT 1", {})
+            except LedgerError as error:
+                logger.error("%s What the deleted one held of paid jobs is lost.", error)  # noqa: TRY400
+        self._drop()
 
 
 def _is_locked(error: Exception) -> bool:
     """Say whether another process is in the way."""
     if isinstance(error, sqlite3.Error):
         return sqlite_file.is_locked(error)
-    return getattr(error, "sqlstate", None) in POSTGRES_LOCKED
+    return getattr(error, "sqlstate", None) in postgres.BUSY_STATES

@@ -1,14 +1,19 @@
 """What is asked of the jobs table."""
 
 import json
+import logging
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Literal, cast
 
+from veo_mcp.errors import LedgerError
 from veo_mcp.jobs import ACTIVE, Failure, Job, State, new_job_id
 from veo_mcp.store.database import Database
-from veo_mcp.store.rows import COLUMNS, Execute, Row, from_row, to_row
+from veo_mcp.store.rows import COLUMNS, Execute, Row, Unreadable, from_row, read_time, to_row, why_unreadable
+from veo_mcp.store.stranded import claim_beside_others
+
+logger = logging.getLogger(__name__)
 
 _IN_FLIGHT = "state IN ({})".format(", ".join(f"'{state}'" for state in sorted(ACTIVE)))
 _SPENT = f"""SELECT COALESCE(SUM(COALESCE(cost_usd, estimate_usd, 0)), 0) AS usd FROM jobs
@@ -22,6 +27,7 @@ _CHANGING = (
 )  # fmt: skip
 _CHANGES = ", ".join(f"{column} = :{column}" for column in _CHANGING)
 _SAVE = f"UPDATE jobs SET {_CHANGES} WHERE id = :id AND owner = :owner RETURNING id"
+_LEASE_ANEW = 20  # seconds; the next heartbeat renews it
 _LONGEST_LEASE = 600  # seconds; one that ends later was given before the clock was set back
 _FREE = f"(owner IS NULL OR lease_until < NOW OR lease_until > NOW + {_LONGEST_LEASE})"
 _STANDING = """SELECT * FROM jobs WHERE fingerprint = :fingerprint AND claim IS NOT NULL
@@ -32,6 +38,7 @@ _LONG_DELIVERED = """UPDATE jobs SET claim = NULL
 _OVER = """created_at < :before AND COALESCE(finished_at, created_at) < :before
     AND COALESCE(delivered_at, created_at) < :before AND COALESCE(state, '') IN ('completed', 'failed')
     AND (CASE WHEN delivered_at IS NULL THEN COALESCE(claim, owner) ELSE owner END) IS NULL"""
+_DOCTORS_ROWS = 2_000
 _RANK = "(CASE WHEN state = 'unknown' THEN 1 ELSE 0 END)"
 
 
@@ -89,6 +96,8 @@ class Abandoned:
 class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._told: set[str] = set()
+        self._marks: dict[tuple[str, str], float] = {}  # of `begin_sending`: whether they were written was never said
 
     async def close(self) -> None:
         await self._database.close()
@@ -97,10 +106,28 @@ class Store:
         return await self._database.run(sql, **values)
 
     async def _jobs(self, sql: str, **values: Any) -> list[Job]:
-        return [from_row(row) for row in await self._rows(sql, **values)]
+        """Return the jobs that can be read, as many as `limit` says if there are as many."""
+        wanted = values.get("limit")
+        while True:
+            rows = await self._rows(sql, **values)
+            jobs = [job for row in rows if (job := self._readable(row)) is not None]
+            if wanted is None or len(jobs) >= wanted or len(rows) < values["limit"]:
+                return jobs[:wanted]
+            values["limit"] += len(rows) - len(jobs)
+
+    def _readable(self, row: Row) -> Job | None:
+        """Return the job, or None where the row cannot be read, which is said once."""
+        try:
+            return from_row(row)
+        except Unreadable as error:
+            if error.row_id not in self._told:
+                self._told.add(error.row_id)
+                logger.error("%s", error)  # noqa: TRY400
+            return None
 
     async def _job(self, sql: str, **values: Any) -> Job | None:
-        return next(iter(await self._jobs(sql, **values)), None)
+        """Return the first job. Raises Unreadable."""
+        return next((from_row(row) for row in await self._rows(sql, **values)), None)
 
     # Orders: who may pay, and for what
 
@@ -131,7 +158,7 @@ class Store:
             execute(_INSERT, **to_row(job), claim=claim, owner=owner, lease=lease, orderers=json.dumps([caller]))
             return Claimed(job=job, is_new=True, spent_usd=spent)
 
-        return await self._database.transact(work)
+        return await self._database.transact(work, lock=f"claim {job.account}")
 
     async def claimed(self, fingerprint: str) -> Job | None:
         """Return the job that an order of this fingerprint would be answered with."""
@@ -141,7 +168,7 @@ class Store:
         """Return the newest job of this fingerprint whose video a caller has."""
         sql = """SELECT * FROM jobs WHERE fingerprint = :fingerprint AND state = 'completed'
             AND delivered_at IS NOT NULL ORDER BY created_at DESC LIMIT 1"""
-        return await self._job(sql, fingerprint=fingerprint)
+        return next(iter(await self._jobs(sql, fingerprint=fingerprint)), None)
 
     async def adopt(self, job: Job, *, owner: str, lease: float) -> Job:
         """Insert a job whose id came from elsewhere, or return the one that has it."""
@@ -153,13 +180,30 @@ class Store:
                 execute(_INSERT, **to_row(job), claim=None, owner=owner, lease=lease, orderers=None)
             return from_row(standing[0]) if standing else job
 
-        return await self._database.transact(work)
+        return await self._database.transact(work, lock=f"adopt {job.account} {job.generation_id}")
 
     async def begin_sending(self, job: Job, *, owner: str, at: datetime, lease: float) -> bool:
-        """Mark that the paid call is about to leave; whoever gets True sends it within the lease, and nobody else."""
-        sql = """UPDATE jobs SET sent_at = :at, lease_until = NOW + :lease
-            WHERE id = :id AND owner = :owner AND sent_at IS NULL RETURNING id"""
-        return bool(await self._rows(sql, id=job.id, owner=owner, at=at.timestamp(), lease=lease))
+        """Mark that the paid call is about to leave; whoever gets True sends it within the lease, and nobody else.
+
+        False also where the claim has gone to another job: the database was deleted after the order, and somebody has
+        ordered the same in the one that is there now. The second look finds that of a mark that went into the old one.
+        A mark that was made without an answer is this process's own and may be made again: nothing was sent.
+        """
+        sql = """UPDATE jobs SET sent_at = :at, lease_until = NOW + :lease WHERE id = :id AND owner = :owner
+            AND claim IS NOT NULL AND (sent_at IS NULL OR sent_at = :unanswered) RETURNING claim"""
+        unanswered = self._marks.get((job.id, owner))
+        mark = self._marks.setdefault((job.id, owner), at.timestamp())
+        marked = await self._rows(sql, id=job.id, owner=owner, at=mark, unanswered=unanswered, lease=lease)
+        del self._marks[job.id, owner]
+        if not marked:
+            return False
+        try:
+            there = await self._rows("SELECT claim FROM jobs WHERE id = :id AND owner = :owner", id=job.id, owner=owner)
+        except LedgerError:
+            return True  # it is marked all the same
+        if there != marked:
+            await self.not_sent(job, owner=owner)
+        return there == marked
 
     async def not_sent(self, job: Job, *, owner: str) -> None:
         """Take the mark back: the call did not leave, or was refused without a charge."""
@@ -184,19 +228,20 @@ class Store:
         sql = f"""{_INSERT} ON CONFLICT(id) DO UPDATE SET state = excluded.state,
             generation_id = excluded.generation_id, cost_usd = excluded.cost_usd, warnings = excluded.warnings,
             failure = NULL, finished_at = NULL, owner = excluded.owner, lease_until = excluded.lease_until,
-            shares_id = excluded.shares_id WHERE jobs.generation_id IS NULL"""
+            shares_id = excluded.shares_id WHERE jobs.generation_id IS NULL RETURNING id"""
 
-        other = "SELECT id FROM jobs WHERE id = :id AND generation_id <> :generation_id"
+        same = "SELECT id FROM jobs WHERE id = :id AND generation_id = :generation_id"
 
         def work(execute: Execute) -> Job:
             names = {"account": job.account, "generation_id": job.generation_id, "id": job.id}
             execute(drop, **names)
             accepted = replace(job, shares_id=True) if execute(twin, **names) else job
-            row = to_row(accepted)
-            if execute(other, id=job.id, generation_id=job.generation_id):
+            row, orderers = to_row(accepted), json.dumps([owner])
+            claim = claim_beside_others(execute, row | {"claim": job.fingerprint})
+            if execute(sql, **row, claim=claim, owner=owner, lease=lease, orderers=orderers):
+                return accepted
+            if not execute(same, id=job.id, generation_id=job.generation_id):
                 execute(sql, **row | {"id": new_job_id()}, claim=None, owner=None, lease=0, orderers=None)
-            else:
-                execute(sql, **row, claim=None, owner=owner, lease=lease, orderers=None)
             return accepted
 
         return await self._database.transact(work)
@@ -204,10 +249,13 @@ class Store:
     # Watching: who looks after a job
 
     async def save(self, job: Job, *, owner: str, release_claim: bool = False) -> bool:
-        """Write the job if it is still the owner's; a settled job is let go of. False: somebody took it over."""
+        """Write the job if it is still the owner's; a settled job is let go of. False: somebody took it over.
+
+        A job whose row has gone, for the database was deleted or replaced by an older one, gets it again.
+        """
 
         def work(execute: Execute) -> bool:
-            if not execute(_SAVE, **to_row(job), owner=owner):
+            if not execute(_SAVE, **to_row(job), owner=owner) and not _written_anew(execute, job, owner):
                 return False
             if not job.is_active:
                 execute("UPDATE jobs SET owner = NULL, lease_until = NULL WHERE id = :id", id=job.id)
@@ -228,7 +276,11 @@ class Store:
         """Return the jobs under way that have no owner, or whose owner's lease has run out."""
         sql = f"SELECT * FROM jobs WHERE account = :account AND {_IN_FLIGHT} AND {_FREE}"
         rows = await self._rows(sql, account=account)
-        return [Abandoned(job=from_row(row), owner=row["owner"], lease_until=row["lease_until"]) for row in rows]
+        return [
+            Abandoned(job=job, owner=row["owner"], lease_until=row["lease_until"])
+            for row in rows
+            if (job := self._readable(row)) is not None
+        ]
 
     async def take_over(self, jobs: Collection[Job], *, owner: str, lease: float) -> list[Job]:
         """Take those of the jobs that are still abandoned; return them as they are now."""
@@ -287,7 +339,8 @@ class Store:
         sql = """SELECT finished_at - created_at AS seconds FROM jobs
             WHERE kind = :kind AND state = 'completed' AND fingerprint IS NOT NULL
             ORDER BY finished_at DESC LIMIT :limit"""
-        return [float(row["seconds"]) for row in await self._rows(sql, kind=kind, limit=limit)]
+        rows = await self._rows(sql, kind=kind, limit=limit)
+        return [float(row["seconds"]) for row in rows if isinstance(row["seconds"], int | float)]
 
     async def deliver(self, job: Job, *, caller: str, at: datetime) -> None:
         """Note that a caller has been handed the outcome.
@@ -303,7 +356,7 @@ class Store:
 
         def work(execute: Execute) -> None:
             for row in execute(delivered, id=job.id, at=at.timestamp()):
-                orderers: list[str] = [caller] if row["orderers"] is None else json.loads(row["orderers"])
+                orderers = [caller] if row["orderers"] is None else _orderers(row)
                 left = [each for each in orderers if each != caller]
                 if left != orderers:
                     execute(rest, id=job.id, orderers=json.dumps(left))
@@ -327,7 +380,7 @@ class Store:
         sql = """SELECT jobs.*, tasks.created_at AS task_created_at, reused, cancelled_at, ended, caller
             FROM tasks JOIN jobs ON jobs.id = job_id WHERE tasks.id = :id AND account = :account"""
         for row in await self._rows(sql, id=task_id, account=account):
-            created_at = datetime.fromtimestamp(row["task_created_at"], UTC)
+            created_at = read_time(row["task_created_at"])
             return JobTask(
                 id=task_id,
                 job=from_row(row),
@@ -367,7 +420,7 @@ class Store:
         """Delete these jobs and their tasks, if they are still as `over_before` found them; return how many it were."""
         names, values = _listed(job_ids)
         values["before"] = before.timestamp()
-        tasks = f"DELETE FROM tasks WHERE job_id IN (SELECT id FROM jobs WHERE id IN ({names}) AND {_OVER})"
+        tasks = f"DELETE FROM tasks WHERE job_id IN (SELECT id FROM jobs WHERE id IN ({names}) AND {_OVER} FOR UPDATE)"
         jobs = f"DELETE FROM jobs WHERE id IN ({names}) AND {_OVER} RETURNING id"
 
         def work(execute: Execute) -> int:
@@ -380,18 +433,55 @@ class Store:
         """Return when these jobs were ordered; those that are not in the table are left out."""
         names, values = _listed(job_ids)
         rows = await self._rows(f"SELECT id, created_at FROM jobs WHERE id IN ({names})", **values) if job_ids else []
-        return {row["id"]: datetime.fromtimestamp(row["created_at"], UTC) for row in rows}
+        return {row["id"]: at for row in rows if (at := _time_or_none(row["created_at"])) is not None}
+
+    async def unreadable(self, most: int) -> tuple[int, list[Unreadable]]:
+        """Read the newest rows, so many at most; return how many there were, and what is wrong with which."""
+        sql = "SELECT * FROM jobs ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
+        number, found = 0, list[Unreadable]()
+        while number < most:
+            rows = await self._rows(sql, limit=min(_DOCTORS_ROWS, most - number), offset=number)
+            number += len(rows)
+            found += [error for row in rows if (error := why_unreadable(row)) is not None]
+            if len(rows) < _DOCTORS_ROWS:
+                break
+        return number, found
+
+
+def _written_anew(execute: Execute, job: Job, owner: str) -> bool:
+    """Insert the job unless it, or another one of its generation, is there."""
+    sql = "SELECT id FROM jobs WHERE id = :id OR (account = :account AND generation_id = :generation_id)"
+    if execute(sql, id=job.id, account=job.account, generation_id=job.generation_id):
+        return False
+    claim = (
+        None if job.delivered_at is not None else claim_beside_others(execute, to_row(job) | {"claim": job.fingerprint})
+    )
+    execute(_INSERT, **to_row(job), claim=claim, owner=owner, lease=_LEASE_ANEW, orderers=json.dumps([owner]))
+    return True
+
+
+def _time_or_none(seconds: object) -> datetime | None:
+    try:
+        return read_time(seconds)
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
 
 
 def _add_orderer(execute: Execute, row: Row, caller: str) -> None:
     """Keep the claim until this caller has the outcome as well."""
-    orderers: list[str] = json.loads(row["orderers"] or "[]")
+    orderers = _orderers(row)
     if caller not in orderers:
-        execute(
-            "UPDATE jobs SET orderers = :orderers WHERE id = :id",
-            orderers=json.dumps([*orderers, caller]),
-            id=row["id"],
-        )
+        sql = "UPDATE jobs SET orderers = :orderers WHERE id = :id"
+        execute(sql, orderers=json.dumps([*orderers, caller]), id=row["id"])
+
+
+def _orderers(row: Row) -> list[str]:
+    """Return who ordered the job and does not have it; nobody where that cannot be read."""
+    try:
+        found = json.loads(row["orderers"] or "[]")
+    except (ValueError, TypeError):
+        return []
+    return [str(each) for each in cast("list[object]", found)] if isinstance(found, list) else []
 
 
 def _listed(items: Collection[str]) -> tuple[str, dict[str, Any]]:

@@ -1,14 +1,19 @@
 """The SQLite file: private, opened so that what was written is on the disk, and copied whole while others use it."""
 
+import importlib
 import os
 import re
 import secrets
 import sqlite3
+import struct
 import sys
 import time
-from contextlib import closing, suppress
+from collections.abc import Generator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from veo_mcp import private
 from veo_mcp.errors import LedgerError
@@ -19,6 +24,13 @@ OLDEST_SQLITE = (3, 35)
 
 SIDE_FILES = ("", "-wal", "-shm")
 """What SQLite puts beside a database in use, and the database itself, as endings of its name."""
+
+Identity = tuple[tuple[int, int] | None, ...]
+"""Which files a database consists of, in the order of `SIDE_FILES`; None where there is none."""
+
+
+_text = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Reads text whatever it holds: SQLite's own way refuses a whole list for one byte that is no UTF-8."""
 
 
 def sqlite_version() -> tuple[str, bool]:
@@ -45,6 +57,7 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
         with suppress(OSError):  # no hard links here; SQLite says better what else may be wrong
             private.make_file(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_seconds)
+    connection.text_factory = _text
     try:
         _write_ahead(connection, busy_seconds)
         connection.execute("PRAGMA synchronous=FULL")
@@ -74,6 +87,76 @@ def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+# Files that are taken away
+
+
+def identity(path: Path) -> Identity:
+    """Return which files are there now."""
+    name = str(path)
+    return tuple(_inode(name + ending) for ending in SIDE_FILES)
+
+
+def _inode(name: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(name)  # noqa: PTH116  it runs before every statement, and a Path takes longer to make
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def leave(connection: sqlite3.Connection, path: Path, ours: Identity) -> None:
+    """Close a connection to files of which some are gone or others, so that whoever uses those is not harmed.
+
+    SQLite would write its log into the database, over what others have written there since, and delete the log that
+    has the name now. A log or an index that is left behind without its database, or without each other, goes: SQLite
+    would take it for the new one's.
+    """
+    with suppress(sqlite3.Error), _database_kept_as_it_is(connection, path, ours[0]):
+        connection.close()
+    there = identity(path)
+    if there[:2] != ours[:2]:
+        for ending, mine, found in zip(SIDE_FILES[1:], ours[1:], there[1:], strict=True):
+            if found is not None and found == mine:
+                with suppress(OSError):
+                    Path(f"{path}{ending}").unlink()
+
+
+@contextmanager
+def _database_kept_as_it_is(
+    connection: sqlite3.Connection, path: Path, database: tuple[int, int] | None
+) -> Generator[None]:
+    """Keep the connection's end from writing into the database, if that still has its name."""
+    if database is None or _inode(str(path)) != database:
+        yield  # SQLite itself looks whether the database was moved
+        return
+    any_connection: Any = connection
+    if hasattr(any_connection, "setconfig"):  # Python 3.12
+        any_connection.setconfig(getattr(sqlite3, "SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE", 1006), True)  # noqa: FBT003
+        yield
+        return
+    with _reading(path):
+        yield
+
+
+@contextmanager
+def _reading(path: Path) -> Generator[None]:
+    """Hold the lock of one more reader, so that no connection of this process is the last, which writes.
+
+    A lock of the open file and not of the process, which Linux alone has.
+    """
+    fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
+    if not hasattr(fcntl, "F_OFD_SETLK"):
+        yield
+        return
+    file = os.open(path, os.O_RDWR)
+    try:
+        readers = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0x4000_0002, 510, 0)  # SQLite's SHARED_FIRST
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, readers)
+        yield
+    finally:
+        os.close(file)
 
 
 # Copies
