@@ -167,7 +167,7 @@ class Fetching:
 
     async def has_folder(self, file: Artifact) -> bool:
         """Say whether the folder that the file was saved in is on this machine at the moment."""
-        return file.path.is_absolute() and await self.is_there(file.path.parent)
+        return file.path.is_absolute() and await anyio.to_thread.run_sync(os.path.isdir, file.path.parent)
 
     async def absence(self, file: Artifact, why: str) -> str:
         """Say that a completed job's file is not here, where it was saved and what to do. `why`: the last try's end."""

@@ -34,7 +34,7 @@ def scene(tmp_path: Path, upstream: Upstream) -> Generator[Scene]:
 def _at_work(scene: Scene) -> bool:
     assert scene.database_url is not None
     with psycopg.connect(scene.database_url) as connection:
-        sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'UPDATE jobs%'"
+        sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%jobs%account%'"
         found = connection.execute(sql).fetchone()
     return found is not None and found[0] > 0
 
