@@ -8,7 +8,9 @@ import pytest
 from studios import MODES, PROMPT, QUICK, Mode, Place, a_request, fields_of, until
 from task_client import TaskClient, ask, order
 from upstream import Gate, accepts, busy
+from veo_mcp.errors import LedgerError
 from veo_mcp.jobs import Job, State
+from veo_mcp.store import Store
 from veo_mcp.studio import Studio
 
 pytestmark = pytest.mark.parametrize("mode", MODES)
@@ -25,6 +27,10 @@ def patient(place: Place) -> None:
 def studio_in(place: Place) -> Studio:
     assert place.studio is not None
     return place.studio
+
+
+def waiters(studio: Studio, job: Job) -> int:
+    return sum(number for (job_id, _), number in studio.waiters.items() if job_id == job.id)
 
 
 async def put_off(place: Place) -> Job:
@@ -87,7 +93,7 @@ async def test_an_order_that_somebody_else_waits_for_is_made_although_one_caller
             job = await put_off(place)
             others.start_soon(client.call_tool, tool, {"prompt": PROMPT})
             studio = studio_in(place)
-            await until(lambda: studio.waiters[job.id] == 2)
+            await until(lambda: waiters(studio, job) == 2)
             tasks.cancel_scope.cancel()
         (job,) = (await studio_in(place).page()).jobs
         assert (await ended(place, job)).state is State.COMPLETED
@@ -104,10 +110,63 @@ async def test_an_order_that_is_cancelled_and_wanted_again_in_time_is_made(place
             tasks.cancel_scope.cancel()
         studio = studio_in(place)
         (job,) = (await studio.page()).jobs
+        await until(lambda: waiters(studio, job) == 0)
         others.start_soon(client.call_tool, "generate_and_wait", {"prompt": PROMPT})
-        await until(lambda: studio.waiters[job.id] == 1)
+        await until(lambda: waiters(studio, job) == 1)
         gate.opened.set()
         assert (await ended(place, job)).state is State.COMPLETED
+    assert len(place.upstream.posts) == 2
+
+
+async def test_an_order_that_is_cancelled_while_others_are_being_sent_is_never_paid(place: Place, mode: Mode) -> None:
+    gate = Gate(accepts("first"))
+    place.upstream.orders = [gate, accepts("second")]
+    async with place.connect(mode) as client:
+        studio = studio_in(place)
+        studio.payer.turns.total_tokens = 1
+        async with anyio.create_task_group() as first:
+            first.start_soon(client.call_tool, "create_video", {"prompt": "one"})
+            await gate.reached.wait()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
+                await until(lambda: studio.payer.turns.statistics().tasks_waiting == 1)
+                tasks.cancel_scope.cancel()
+            job = next(job for job in (await studio.page()).jobs if job.request == a_request())
+            await until(lambda: waiters(studio, job) == 0)
+            gate.opened.set()
+        assert (await ended(place, job)).state is State.FAILED
+    assert [post["prompt"] for post in place.upstream.posts] == ["one"]
+
+
+async def test_an_order_that_is_cancelled_while_the_database_is_away_is_never_paid(
+    place: Place, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise LedgerError("away")
+
+    async with place.connect(mode) as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
+            job = await put_off(place)
+            with monkeypatch.context() as patched:
+                patched.setattr(Store, "withdraw", away)
+                tasks.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await until(lambda: waiters(studio_in(place), job) == 0)
+        (job,) = (await studio_in(place).page()).jobs
+        assert (await ended(place, job)).state is State.FAILED
+    assert len(place.upstream.posts) == 1
+
+
+async def test_an_order_of_another_process_is_made_although_the_first_caller_cancels(place: Place, mode: Mode) -> None:
+    async with place.connect(mode) as client, place.open() as other:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
+            await put_off(place)
+            assert (await other.submit(a_request())).reused
+            tasks.cancel_scope.cancel()
+        (job,) = (await other.page()).jobs
+        assert (await other.wait(job, 10)).state is State.COMPLETED
     assert len(place.upstream.posts) == 2
 
 
@@ -123,7 +182,7 @@ async def test_a_task_that_is_cancelled_ends_its_unsent_order_and_one_that_is_no
         async with anyio.create_task_group() as calls:
             calls.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
             studio = studio_in(place)
-            await until(lambda: studio.waiters[job.id] == 1)
+            await until(lambda: waiters(studio, job) == 1)
             calls.cancel_scope.cancel()
         await ask(client, "tasks/cancel", first["taskId"])
         assert (await ended(place, job)).state is State.FAILED
@@ -137,6 +196,6 @@ async def test_a_caller_who_only_looked_does_not_cancel_somebodys_order(place: P
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.call_tool, "get_video_status", {"generation_id": job.id, "wait_seconds": 10})
             studio = studio_in(place)
-            await until(lambda: studio.waiters[job.id] == 1)
+            await until(lambda: waiters(studio, job) == 1)
             tasks.cancel_scope.cancel()
         assert (await ended(place, job)).state is State.COMPLETED

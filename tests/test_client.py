@@ -173,7 +173,7 @@ PROBLEM = {
     "error": {"name": "ForbiddenException", "message": "other", "data": {"kind": "err_insufficent_credits"}},
 }
 PLAIN = {"requestId": "1", "statusCode": 401, "path": "/v2", "message": "This request requires a valid API key."}
-CODED = {"error": {"code": "service_unavailable", "message": "Maintenance.", "retryable": True}}
+CODED = {"error": {"code": "service_unavailable", "message": "Maintenance.", "retryable": True, "request_id": "1"}}
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ async def test_every_refusal_is_told_apart_with_advice_and_upstreams_own_words(
         ({"error": {"message": "Inner."}}, "Inner."),
         ({"error": "As text."}, "As text."),
         ({"title": "Only a title"}, "Only a title"),
-        ({}, ""),
+        ({}, "{}"),
         (["a list"], "['a list']"),
         ("[" * 100_000, "[" * 299 + "…"),
         ("1" * 5_000, "1" * 299 + "…"),

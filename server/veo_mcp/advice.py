@@ -51,7 +51,7 @@ def _after_failure(job: Job) -> str:
     if name == "cancelled":
         return "Call again if the video is still wanted."
     if name in PASSING:
-        return "Call again in a minute."
+        return "Call again in a minute, or later if the error says so."
     if job.generation_id is not None:
         return "Tell the user why. If the prompt was refused, reword it; a new order is needed."
     return "Mend what the error says, then call again."

@@ -17,7 +17,10 @@ CREDITS_PER_USD = 2_000_000
 """AI/ML API's docs: $1 = 2,000,000 credits; the older key `tokens_used` is the same unit."""
 
 MOST_USD = 100.0
-"""A figure above this is no price of one video, but a mistake; the estimate is used in its place."""
+"""A figure above this is no price of one video, but a mistake, and so is 0; the estimate is used in its place."""
+
+ID_CHARACTERS = 2_000
+"""Postgres keeps no longer text in an index."""
 
 PROMPT_CHARACTERS = 20_000
 """No limit is documented; Google's own is 1,024 tokens. This one only keeps accidents out of the ledger."""
@@ -155,7 +158,7 @@ def _text(value: object) -> str:
 def _id(value: object) -> str:
     """Return an id that can be stored and asked for, or nothing."""
     text = _text(value)
-    return text if text == str(value) and text.strip() else ""
+    return text if text == str(value) and text.strip() and len(text) <= ID_CHARACTERS else ""
 
 
 def _outcome(word: str, *, has_error: bool) -> Outcome:
@@ -208,7 +211,7 @@ def _cost(meta: object) -> float | None:
     credit = _number(figures.get("tokens_used")) if credit is None else credit
     spent = _number(figures.get("usd_spent"))
     usd = round(credit / CREDITS_PER_USD, 6) if spent is None and credit is not None else spent
-    return usd if usd is not None and usd <= MOST_USD else None
+    return usd if usd is not None and 0 < usd <= MOST_USD else None
 
 
 def _number(value: object) -> float | None:

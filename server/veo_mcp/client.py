@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
@@ -52,6 +53,9 @@ KEPT_HEADERS = frozenset({"content-type", "location", "retry-after"})
 
 READ_CHARACTERS, SAID_CHARACTERS = 20_000, 2_000
 """What is read of an error page, and of each part of a message."""
+
+PROMPT_CHARACTERS_TO_HIDE = 8
+"""A shorter prompt is left in logs: taking it out of an answer would leave nothing of the words around it."""
 
 KEY_CHARACTERS = 8
 """A shorter key is a stand-in for one; looking for it in answers would only find words."""
@@ -128,18 +132,21 @@ class VeoClient:
         return _read(await self._get("/v2/billing", {}), _balance)
 
     async def _post(self, request: VideoRequest, request_id: str, before_sending: Callable[[], None]) -> Generation:
-        received = bytearray()
+        """Send the order. Whatever came of its answer is logged where the outcome is unknown: it may hold the id."""
+        received = _Received()
         try:
             return await self._order(request, request_id, before_sending, received)
-        except OutcomeUnknown:
-            said = self._without_key(bytes(received)).decode()
-            for words in (request.prompt, json.dumps(request.prompt)[1:-1]):
-                said = said.replace(words, "[prompt]")
-            logger.warning("%s: the outcome is unknown; the answer was %s", request_id, quoted(said))
+        except OutcomeUnknown as error:
+            said = self._without_key(bytes(received.content)).decode()
+            if len(request.prompt) >= PROMPT_CHARACTERS_TO_HIDE:
+                for words in {request.prompt, json.dumps(request.prompt)[1:-1]}:
+                    said = said.replace(words, "[prompt]")
+            logger.error("%s: the outcome is unknown; the answer was %s", request_id, quoted(said))  # noqa: TRY400
+            error.said = error.said or one_line(said)
             raise
 
     async def _order(
-        self, request: VideoRequest, request_id: str, before_sending: Callable[[], None], received: bytearray
+        self, request: VideoRequest, request_id: str, before_sending: Callable[[], None], received: "_Received"
     ) -> Generation:
         headers = {**self._authorized(), "X-Client-Request-Id": request_id}
         body = {
@@ -159,10 +166,14 @@ class VeoClient:
                 call.answered(response.status_code)
             return _created(response)
         except UpstreamError:
+            if (generation := received.generation()) is not None:
+                return generation
             raise
         except _NOTHING_LEFT as error:
             raise NotSent(f"{self._base_url} cannot be reached ({type(error).__name__}).") from error
         except httpx2.HTTPError as error:
+            if (generation := received.generation()) is not None:
+                return generation
             raise OutcomeUnknown(f"The answer to the paid call never came ({type(error).__name__}).") from error
         except Exception as error:
             # The request may have left. Whatever its answer does to our code, money may be gone.
@@ -173,7 +184,7 @@ class VeoClient:
         try:
             with tracing.api_call("GET", self._base_url, path) as call:
                 response = await self._exchange(
-                    self._http, "GET", path, bytearray(), params=params, headers=self._authorized() | call.headers,
+                    self._http, "GET", path, _Received(), params=params, headers=self._authorized() | call.headers,
                     timeout=RETRIEVE_TIMEOUT,
                 )  # fmt: skip
                 call.answered(response.status_code)
@@ -189,7 +200,7 @@ class VeoClient:
         return self._headers
 
     async def _exchange(
-        self, http: httpx2.AsyncClient, method: str, path: str, received: bytearray, **sent: Any
+        self, http: httpx2.AsyncClient, method: str, path: str, received: "_Received", **sent: Any
     ) -> httpx2.Response:
         """Return the answer, as far as an honest one goes and without our key, where the service repeats it.
 
@@ -198,14 +209,15 @@ class VeoClient:
         try:
             with anyio.fail_after(ANSWER_SECONDS):
                 async with http.stream(method, self._base_url + path, follow_redirects=False, **sent) as response:
+                    received.status = response.status_code
                     async for part in response.aiter_bytes():
-                        received += part[: ANSWER_BYTES - len(received)]
-                        if len(received) == ANSWER_BYTES:
+                        received.content += part[: ANSWER_BYTES - len(received.content)]
+                        if len(received.content) == ANSWER_BYTES:
                             break
         except TimeoutError as error:
             raise httpx2.ReadTimeout("The answer did not end.") from error
         kept = {name: _ascii(value) for name, value in response.headers.items() if name in KEPT_HEADERS}
-        content = bytes(received)
+        content = bytes(received.content)
         if len(content) > AT_ONCE_BYTES:  # no honest answer about a video: the event loop goes on meanwhile
             content = await anyio.to_thread.run_sync(self._without_key, content)
         else:
@@ -253,6 +265,25 @@ class VeoClient:
         return learned
 
 
+@dataclass(slots=True)
+class _Received:
+    """What has come of an answer so far."""
+
+    status: int = 0
+    content: bytearray = field(default_factory=bytearray)
+
+    def generation(self) -> Generation | None:
+        """Return the generation that a success names, though the answer breaks off or goes on after it."""
+        if not 200 <= self.status < 300:
+            return None
+        try:
+            body, _ = json.JSONDecoder().raw_decode(self.content.decode(errors="replace").lstrip())
+            generation = read_generation(body)
+        except (ValueError, RecursionError):
+            return None
+        return generation if generation.id else None
+
+
 def _created(response: httpx2.Response) -> Generation:
     if not response.is_success:
         raise _paid_refusal(response)
@@ -297,32 +328,42 @@ def _paid_refusal(response: httpx2.Response) -> UpstreamError:
     Only the service itself can say that nothing was ordered. A gateway in front of it also answers 429, 503 or 4xx, and
     does so after the order was taken as well, for example when it has waited too long.
     """
-    status = response.status_code
+    status, is_own = response.status_code, _is_the_services_own(response)
     refusal = _refusal(response)
     if isinstance(refusal, OutcomeUnknown) or (isinstance(refusal, Refused) and status in _MOVED):
         return refusal
-    if isinstance(refusal, Busy) and _is_the_services_own(response):
-        return refusal
+    if isinstance(refusal, Busy) and is_own:
+        final = Refused(str(refusal), said=refusal.said, status=status)
+        return refusal if _may_be_repeated(response) else final
     if isinstance(refusal, Refused) and status in _REFUSALS and _json_object(response) and _message(response):
         return refusal
+    what = "which does not say whether the order was taken." if is_own else "but not by the service itself:"
+    if not is_own:
+        what += " something in front of it may have answered after the order was taken. Is AIMLAPI_BASE_URL right?"
     return OutcomeUnknown(
-        f"The paid call was answered with HTTP {status}, but not by the service itself: something between here and"
-        f" the service may have answered after the order was taken. Is AIMLAPI_BASE_URL right?",
-        said=_message(response),
-        status=status,
+        f"The paid call was answered with HTTP {status}, {what}", said=_message(response), status=status
     )
 
 
 def _is_the_services_own(response: httpx2.Response) -> bool:
     """Say whether the answer is in one of the three forms in which the service words an error (AI/ML API, 2026)."""
     body = _json_object(response)
+    if {"code", "message", "retryable", "request_id"} <= _error_object(body).keys():
+        return True
+    if {"title", "status", "message", "instance"} <= body.keys():
+        return body["status"] == response.status_code
+    if {"statusCode", "requestId", "path", "message"} <= body.keys():
+        return body["statusCode"] == response.status_code
+    return False
+
+
+def _may_be_repeated(response: httpx2.Response) -> bool:
+    return _error_object(_json_object(response)).get("retryable") is not False
+
+
+def _error_object(body: Mapping[str, Any]) -> Mapping[str, Any]:
     error = body.get("error")
-    if isinstance(error, Mapping):
-        coded = cast("Mapping[str, object]", error)
-        if isinstance(coded.get("code"), str) and coded.get("message") and {"retryable", "request_id"} & coded.keys():
-            return True
-    named = {"requestId", "path", "instance", "timestamp"} & body.keys()
-    return bool(body.get("message") and named) and response.status_code in (body.get("status"), body.get("statusCode"))
+    return cast("Mapping[str, Any]", error) if isinstance(error, Mapping) else {}
 
 
 def _json_object(response: httpx2.Response) -> Mapping[str, Any]:

@@ -115,8 +115,10 @@ async def _saying_what_is_left(settings: Settings) -> AsyncGenerator[list[Job]]:
 
 def _left(job: Job) -> str:
     """Say what becomes of a job for which nobody waits any longer."""
-    if job.sent_at is None and job.state in (State.SUBMITTING, State.FAILED):
+    if job.state is State.FAILED and job.failure is not None and job.failure.charged == "no":
         return "Nothing was sent or charged: the same command orders the video."
+    if job.state is State.SUBMITTING and job.sent_at is None:
+        return f"Another veo-mcp looks after the order and may still send it: veo-mcp status {job.handle}"
     if job.state in (State.SUBMITTING, State.UNKNOWN):
         return f"The order may have been received and charged: veo-mcp status {job.handle} says what to do."
     if job.is_settled:

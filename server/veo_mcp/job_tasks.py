@@ -72,7 +72,7 @@ class JobTasks:
         found = await _found(studio, task_id)
         if found is not None and not found.job.is_settled:
             await studio.store.cancel_task(task_id, at=studio.clock())
-            await studio.withdraw(found.job)
+            await studio.withdraw(found.job, found.caller)
         return found is not None
 
 
@@ -92,6 +92,10 @@ async def _task(studio: Studio, found: JobTask) -> Task:
     )
     if found.cancelled:
         message = f"The waiting was cancelled; the generation goes on. {status_call(job)} finds it."
+        if job.is_settled:
+            message = (
+                f"The waiting was cancelled; the order has ended: {job.failure.message if job.failure else job.state}"
+            )
         return task.model_copy(update={"status": "cancelled", "status_message": message})
     if job.is_settled:
         final = answer(studio, await studio.located(job), reused=found.reused, waited=True)

@@ -30,6 +30,9 @@ ATTEMPTS = 3
 LONGEST_PAUSE = 120.0
 """Seconds. A service that asks for more patience is given up; the order costs nothing then."""
 
+MOST_TIMES_THE_ESTIMATE = 10
+"""A price above that is a mistake; believed, it would use up the budget of the day."""
+
 GRACE_SECONDS = 10.0
 """How long a server that is told to end still waits for the answer to a call that is paid for."""
 
@@ -53,7 +56,7 @@ class Payer:
         self._lease = lease
         self._clock = clock
         self._pause = pause
-        self._turns = anyio.CapacityLimiter(capacity.of_process().orders)
+        self.turns = anyio.CapacityLimiter(capacity.of_process().orders)
         self._sending: set[anyio.CancelScope] = set()
         self._withdrawn: set[str] = set()
 
@@ -63,35 +66,30 @@ class Payer:
             scope.deadline = anyio.current_time() + GRACE_SECONDS
 
     def withdraw(self, job: Job) -> None:
-        """Make no further call for this job: nobody wants the video any more."""
+        """Make no call for this job from now on: nobody wants the video any more."""
         self._withdrawn.add(job.id)
         self._pulse.poke(job.id)
 
     def resume(self, job: Job) -> None:
-        """Go on with the job after all: somebody wants the video again."""
+        """Forget that the job was withdrawn: somebody wants the video again, or it has ended."""
         self._withdrawn.discard(job.id)
 
     async def pay(self, job: Job, request: VideoRequest) -> Job:
         """Return the job as the call left it: queued with upstream's id, failed free of charge, or unknown."""
-        try:
-            return await self._pay(job, request)
-        finally:
-            self._withdrawn.discard(job.id)
-
-    async def _pay(self, job: Job, request: VideoRequest) -> Job:
-        for attempt in range(1, ATTEMPTS + 1):
-            if job.id in self._withdrawn:
-                break
+        attempt = 0
+        while True:
+            attempt += 1
             try:
-                async with self._turns:
+                async with self.turns:
                     return await self._send(job, request)
             except (NotSent, Busy) as error:
+                if job.id in self._withdrawn:
+                    return job.failed(CANCELLED, at=self._clock())
                 pause = self._wait_time(error, attempt)
                 if attempt == ATTEMPTS or pause > LONGEST_PAUSE:
                     return job.failed(_not_ordered(error), at=self._clock())
                 await self._say_why(job, f"{error} Trying again in {pause:.0f} s.")
                 await self._pause_for(job, pause)
-        return job.failed(_CANCELLED, at=self._clock())
 
     async def _pause_for(self, job: Job, seconds: float) -> None:
         end = anyio.current_time() + seconds
@@ -121,13 +119,14 @@ class Payer:
         return job.lost(_interrupted(job), at=self._clock())
 
     async def _send_once(self, job: Job, request: VideoRequest) -> Job:
-        require_lease = self._lease_begins()
+        require = self._requirements(job)
+        require()
         if not await self._store.begin_sending(job, owner=self._owner, at=self._clock(), lease=self._lease):
             there = await self._store.get(job.id, account=job.account)
             return interrupted(replace(job, sent_at=there.sent_at if there else None), at=self._clock())
         try:
-            require_lease()
-            generation = await self._client.create(request, request_id=job.id, before_sending=require_lease)
+            require()
+            generation = await self._client.create(request, request_id=job.id, before_sending=require)
         except (NotSent, Busy):
             await self._write(lambda: self._store.not_sent(job, owner=self._owner))
             raise
@@ -135,22 +134,24 @@ class Payer:
             return job.failed(_refused(error, request), at=self._clock())
         except OutcomeUnknown as error:
             return job.lost(_no_answer(job, error), at=self._clock())
-        job = job.accepted(generation.id, cost_usd=generation.cost_usd)
+        job = job.accepted(generation.id, cost_usd=_believed(generation.cost_usd, job.estimate_usd))
         logger.info("%s: ordered as %s", job.id, quoted(generation.id))
         return await self._write(lambda: self._store.accept(job, owner=self._owner, lease=self._lease))
 
-    def _lease_begins(self) -> Callable[[], None]:
-        """Return what raises NotSent once the lease that begins now may have run out.
+    def _requirements(self, job: Job) -> Callable[[], None]:
+        """Return what raises NotSent once the lease that begins now may have run out, or nobody wants the video.
 
         Two clocks count: one stands still while the machine sleeps, the other can be set back.
         """
         began, began_here = time.time(), time.monotonic()
 
-        def require_lease() -> None:
+        def require() -> None:
+            if job.id in self._withdrawn:
+                raise NotSent("The order was cancelled.")
             if max(time.time() - began, time.monotonic() - began_here) > self._lease:
                 raise NotSent("This process stood still, and another one may have ended the order meanwhile.")
 
-        return require_lease
+        return require
 
     async def _write(self, write: Callable[[], Awaitable[T]]) -> T:
         """Write what only this process knows, however long the database takes to come back."""
@@ -162,7 +163,14 @@ class Payer:
                 await anyio.sleep(self._pause)
 
 
-_CANCELLED = Failure(
+def _believed(cost_usd: float | None, estimate_usd: float | None) -> float | None:
+    """Return the price that upstream names, unless it is far from what such a video costs."""
+    if cost_usd is None or (estimate_usd and cost_usd > MOST_TIMES_THE_ESTIMATE * estimate_usd):
+        return None
+    return cost_usd
+
+
+CANCELLED = Failure(
     name="cancelled",
     message="The order was cancelled before anything was sent. Nothing was charged.",
     charged="no",
@@ -172,7 +180,8 @@ _CANCELLED = Failure(
 def _not_ordered(error: UpstreamError) -> Failure:
     if isinstance(error, Busy):
         name = "rate_limited" if error.status == 429 else "unavailable"
-        advice = "Nothing was ordered or charged. Wait a little, then ask again."
+        wait = f"Wait {error.retry_after:.0f} s" if error.retry_after else "Wait a little"
+        advice = f"Nothing was ordered or charged. {wait}, then ask again."
     else:
         name, advice = (
             error.name,
@@ -213,7 +222,7 @@ def _sentence(what: str, said: str, advice: str) -> str:
 
 NOT_SENT = Failure(
     name="interrupted",
-    message="The server was stopped before the paid call. Nothing was sent or charged: ask again.",
+    message="The order ended before the paid call was made. Nothing was sent or charged: ask again.",
     charged="no",
 )
 

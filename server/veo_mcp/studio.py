@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 
 from veo_mcp.adoption import Adoption
 from veo_mcp.api import VideoRequest
@@ -25,7 +26,7 @@ from veo_mcp.errors import (
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import UPSTREAM, Job, State, is_job_id, new_job_id
 from veo_mcp.media import NOT_CHECKED
-from veo_mcp.payer import Payer
+from veo_mcp.payer import CANCELLED, Payer
 from veo_mcp.pulse import Pulse, rings
 from veo_mcp.settings import Settings
 from veo_mcp.store import Store, Terms
@@ -69,8 +70,8 @@ class Studio:
     clock: Callable[[], datetime]
     caller: str
     """Who calls, where the surface knows no better: whoever started this process."""
-    waiters: Counter[str] = field(default_factory=Counter[str])
-    """How many callers of this process wait for each job."""
+    waiters: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    """How many calls of this process wait for a job, by job and caller."""
 
     def estimate_usd(self, request: VideoRequest) -> float:
         return self.settings.estimate_usd(request.seconds, audio=request.with_audio)
@@ -128,31 +129,57 @@ class Studio:
         if claimed.job is None:
             raise NotConfirmed(_YES_IS_NEEDED)
         if not claimed.is_new:
-            self.payer.resume(claimed.job)
-            return Order(job=await self._revived(claimed.job), reused=True)
-        async with self.waiting(job):
+            async with self.waiting(claimed.job, caller, ordered=False):
+                self.payer.resume(claimed.job)
+                return Order(job=await self._revived(claimed.job), reused=True)
+        async with self.waiting(job, caller):
+            await anyio.lowlevel.checkpoint()
             return Order(job=await self.watcher.begin(job), reused=False)
 
     @asynccontextmanager
-    async def waiting(self, job: Job, *, ordered: bool = True) -> AsyncGenerator[None]:
+    async def waiting(self, job: Job, caller: str | None = None, *, ordered: bool = True) -> AsyncGenerator[None]:
         """Count the caller as one who wants the video; a cancelled call that `ordered` it withdraws the order."""
-        self.waiters[job.id] += 1
+        waiter = (job.id, caller or self.caller)
+        self.waiters[waiter] += 1
         try:
             yield
         except anyio.get_cancelled_exc_class():
             if ordered:
-                await self.withdraw(job)
+                await self.withdraw(job, caller, own=1)
             raise
         finally:
-            self.waiters[job.id] -= 1
-            if not self.waiters[job.id]:
-                del self.waiters[job.id]
+            self.waiters[waiter] -= 1
+            if not self.waiters[waiter]:
+                del self.waiters[waiter]
 
-    async def withdraw(self, job: Job) -> None:
-        """End an order free of charge, where it is unsent and nobody but a caller who has left waits for it."""
-        with anyio.CancelScope(shield=True), suppress(LedgerError):
-            if self.waiters[job.id] <= 1 and not await self.store.is_awaited(job):
+    async def withdraw(self, job: Job, caller: str | None = None, *, own: int = 0) -> None:
+        """End an order free of charge, where it is unsent and nobody wants it but the caller, who has left.
+
+        `own`: how many of the caller's waiting calls are the one that left.
+        """
+        caller = caller or self.caller
+        with anyio.CancelScope(shield=True):
+            try:
+                is_wanted = await self.store.is_awaited(job) or not await self.store.withdraw(job, caller=caller)
+            except LedgerError as error:
+                logger.warning("%s", error)
+                is_wanted = False
+            if is_wanted or self._waited_for(job) > own:
+                return
+            if self.watcher.is_tending(job):
                 self.payer.withdraw(job)
+            else:
+                await self._end_unsent(job)
+
+    def _waited_for(self, job: Job) -> int:
+        """Return how many calls of this process wait for the job."""
+        return sum(number for (job_id, _), number in self.waiters.items() if job_id == job.id)
+
+    async def _end_unsent(self, job: Job) -> None:
+        """End an order that was cancelled before anybody looked after it."""
+        with suppress(LedgerError):  # it is taken over, and ended as one that was not sent
+            ended = job.failed(CANCELLED, at=self.clock())
+            await self.store.save(ended, owner=self.watcher.owner, release_claim=True)
 
     async def look_up(self, handle: str) -> Job:
         """Return the job by our id or upstream's; an id that was never seen here is asked for upstream and adopted.
@@ -180,7 +207,7 @@ class Studio:
 
     async def refresh(self, job: Job) -> Job:
         """Have upstream asked now, where this process tends the job; return what is known then."""
-        if job.state in UPSTREAM and self.watcher.is_tending(job):
+        if job.state in UPSTREAM and self.watcher.is_tending(job) and not self.watcher.quiet_seconds():
             self.pulse.poke(job.id)
             await rings(self.pulse.next_beat(job.id), 10)
             return await self._found(job.id) or job

@@ -66,7 +66,7 @@ async def create_video(
     """
     order = await _placed(ctx, request, confirmed, new_variant=new_variant)
     job = order.job
-    async with studio_of(ctx).waiting(job):
+    async with studio_of(ctx).waiting(job, caller_of(ctx.headers)):
         async for job in _followed(ctx, order.job, SEND_SECONDS):
             if job.state is not State.SUBMITTING:
                 break
@@ -88,9 +88,9 @@ async def get_video_status(
     """Say how a video is doing and where its file is. Free. Also adopts ids that were ordered elsewhere."""
     studio = studio_of(ctx)
     job = await studio.look_up(generation_id)
-    async with studio.waiting(job, ordered=False):
+    async with studio.waiting(job, caller_of(ctx.headers), ordered=False):
         job = await (_waited(ctx, job, wait_seconds) if wait_seconds else studio.refresh(job))
-    return await _handed_over(ctx, job, waited=wait_seconds > 0)
+    return await _handed_over(ctx, job, waited=wait_seconds > 0, looks=True)
 
 
 async def generate_and_wait(
@@ -117,7 +117,7 @@ async def generate_and_wait(
     if not order.job.is_settled and wants_task(ctx):
         return task_answer(studio_of(ctx), order.job, reused=order.reused)
     wait_seconds = _host_bears(ctx) if max_wait_seconds is None else max_wait_seconds
-    async with studio_of(ctx).waiting(order.job):
+    async with studio_of(ctx).waiting(order.job, caller_of(ctx.headers)):
         job = await _waited(ctx, order.job, wait_seconds)
         await _withdraw_if_left(ctx, job)
     return await _handed_over(ctx, job, reused=order.reused, waited=True)
@@ -145,13 +145,14 @@ async def view_video(ctx: StudioContext, generation_id: GenerationId) -> CallToo
     if result.video is None:
         raise InvalidRequest(f"There is nothing to see yet: {wording.summary(result)}")
     sheet = await studio.sheet(job)
-    studio.deliver(job, caller_of(ctx.headers))
     latest = results.video_result(await studio.known(job.id), now=studio.clock())  # it may be looked into only now
     text = wording.caption(latest.video or result.video, has_picture=sheet is not None)
     content: list[ContentBlock] = [TextContent(type="text", text=text)]
     if sheet is not None:
         picture = base64.b64encode(await anyio.Path(sheet).read_bytes()).decode()
         content.append(ImageContent(type="image", data=picture, mime_type="image/jpeg"))
+    if not _is_anybody(ctx):
+        studio.deliver(job, caller_of(ctx.headers))
     return CallToolResult(content=content, _meta={results.PLAYS: job.handle})
 
 
@@ -192,19 +193,26 @@ async def _followed(ctx: StudioContext, job: Job, seconds: float) -> AsyncGenera
         yield latest
 
 
-async def _handed_over(ctx: StudioContext, job: Job, *, reused: bool = False, waited: bool = False) -> CallToolResult:
-    """Answer; an outcome counts as delivered only where somebody still listens."""
+async def _handed_over(
+    ctx: StudioContext, job: Job, *, reused: bool = False, waited: bool = False, looks: bool = False
+) -> CallToolResult:
+    """Answer; an outcome counts as delivered only where somebody still listens. `looks`: the call ordered nothing."""
     studio = studio_of(ctx)
     handed = answer(studio, job, reused=reused, waited=waited)
-    if not await _has_left(ctx):
+    if not await _has_left(ctx) and not (looks and _is_anybody(ctx)):
         studio.deliver(job, caller_of(ctx.headers))
     return handed
+
+
+def _is_anybody(ctx: StudioContext) -> bool:
+    """Say whether callers cannot be told apart: over HTTP without sessions, as since 2026-07-28."""
+    return ctx.headers is not None and caller_of(ctx.headers) is None
 
 
 async def _withdraw_if_left(ctx: StudioContext, job: Job) -> None:
     """Treat a caller whose connection is gone as one who has cancelled."""
     if await _has_left(ctx):
-        await studio_of(ctx).withdraw(job)
+        await studio_of(ctx).withdraw(job, caller_of(ctx.headers), own=1)
 
 
 async def _has_left(ctx: StudioContext) -> bool:

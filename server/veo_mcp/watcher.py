@@ -5,6 +5,7 @@ through paying, polling and fetching. Anybody may repeat any of that for free, e
 """
 
 import logging
+import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -34,9 +35,10 @@ GIVE_UP_SECONDS = 48 * 3600.0
 
 NO_LINK_POLLS = 5
 FAILED_POLLS = 2
-DOUBTFUL_POLLS = 3
-"""How often in a row upstream must say that a generation failed, in a word for that or with an error beside another
-word: after that the same order is paid again."""
+"""How often in a row upstream must say that a generation failed: after that the same order is paid again."""
+
+DOUBTFUL_POLLS = 20
+"""The same for an error beside another word, such as "unknown" for a generation that is not found for a while."""
 
 GIVE_UP_POLLS = 100
 """How often this process asks before it gives a job up: the clock alone may be wrong."""
@@ -197,6 +199,7 @@ class Watcher:
             logger.exception("%s: let go of; it is taken over once its lease has run out", job.id)
         finally:
             self._tending.discard(job.id)
+            self.payer.resume(job)
             self.pulse.beat(job.id)
 
     async def _stepped(self, job: Job, tries: _Tries) -> Job:
@@ -240,7 +243,7 @@ class Watcher:
                 if tries.polls:
                     pause = self.pace.until_next_poll(job, job.elapsed_seconds(self.clock()))
                     await self.pulse.wait_for_poke(job.id, pause)
-                await anyio.sleep_until(self._quiet_until)
+                await self._until_polls_are_wanted()
                 tries.polls += 1
                 return await self._poll(job, tries)
             case State.DOWNLOADING:
@@ -257,11 +260,22 @@ class Watcher:
         except UpstreamError as error:
             logger.info("%s: a poll failed: %s", job.id, error)
             self._keep_quiet(error)
-            return self._still_waiting(job, tries, _trouble(error))
+            asked_again = f" It is asked again in {seconds:.0f} s." if (seconds := self.quiet_seconds()) > 1 else ""
+            return self._still_waiting(job, tries, _trouble(error) + asked_again)
         except Exception as error:
             logger.exception("%s: a poll failed", job.id)
             return self._still_waiting(job, tries, f"upstream's answer cannot be read ({type(error).__name__})")
         return self._heard(job, generation, tries)
+
+    def quiet_seconds(self) -> float:
+        """Return for how long upstream does not want to be asked after any of the account's jobs."""
+        return max(0.0, self._quiet_until - anyio.current_time())
+
+    async def _until_polls_are_wanted(self) -> None:
+        """Wait as long as upstream asked, and a little: not all jobs are asked after in the same moment."""
+        if left := self.quiet_seconds():
+            await anyio.sleep(left * random.uniform(1, 1.2))  # noqa: S311
+            await self._until_polls_are_wanted()
 
     def _keep_quiet(self, error: UpstreamError) -> None:
         """Poll none of the account's jobs before upstream wants to be asked again."""
@@ -304,7 +318,8 @@ class Watcher:
         if elapsed < self.pace.job_timeout:
             return job if job.note == note else job.running(job.state, note=note)
         if elapsed < GIVE_UP_SECONDS or tries.polls < GIVE_UP_POLLS:
-            return job if job.state is State.OVERDUE else job.running(State.OVERDUE, note=note)
+            is_told = job.state is State.OVERDUE and job.note == note
+            return job if is_told else job.running(State.OVERDUE, note=note)
         message = f"Upstream has said nothing final for two days. {PERHAPS_PAID}"
         failure = Failure(name="gave_up", message=message, charged="maybe", recoverable=True)
         return job.failed(failure, at=self.clock())
@@ -337,7 +352,8 @@ class Watcher:
 
     async def _with_fresh_link(self, job: Job) -> tuple[Job, bool]:
         """Return the job with the link that upstream gives now, and whether upstream could be asked."""
-        await anyio.sleep_until(self._quiet_until)
+        if self.quiet_seconds():
+            return job, False
         try:
             url = (await self.client.retrieve(job.generation_id or "")).url
         except UpstreamError as error:

@@ -116,7 +116,9 @@ class Database:
         self._execute("BEGIN" if self.is_postgres else "BEGIN IMMEDIATE")
         try:
             if self.is_postgres and lock is not None:
-                self._execute("SELECT pg_advisory_xact_lock(:lock)", lock=lock)
+                older = postgres.MIGRATION_LOCK  # keeps out programs that hold it, and none of this kind
+                sql = "SELECT pg_advisory_xact_lock_shared(:older), pg_advisory_xact_lock(:lock)"
+                self._execute(sql, older=older, lock=lock)
             result = work(self._execute)
             self._require_in_place()
         except BaseException:

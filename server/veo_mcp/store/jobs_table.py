@@ -28,6 +28,7 @@ _CHANGING = (
 _CHANGES = ", ".join(f"{column} = :{column}" for column in _CHANGING)
 _SAVE = f"UPDATE jobs SET {_CHANGES} WHERE id = :id AND owner = :owner RETURNING id"
 _LEASE_ANEW = 20  # seconds; the next heartbeat renews it
+_SAVE_FREE = f"UPDATE jobs SET {_CHANGES} WHERE id = :id AND state = 'unknown' AND generation_id IS NULL RETURNING id"
 _LONGEST_LEASE = 600  # seconds; one that ends later was given before the clock was set back
 _FREE = f"(owner IS NULL OR lease_until < NOW OR lease_until > NOW + {_LONGEST_LEASE})"
 _STANDING = """SELECT * FROM jobs WHERE fingerprint = :fingerprint AND claim IS NOT NULL
@@ -146,7 +147,7 @@ class Store:
             execute(
                 _LONG_DELIVERED, fingerprint=job.fingerprint, before=job.created_at.timestamp() - _PROTECTED_SECONDS
             )
-            standing = [] if anew else execute(_STANDING, fingerprint=job.fingerprint)
+            standing = [] if anew else execute(f"{_STANDING} FOR UPDATE", fingerprint=job.fingerprint)
             spent = float(execute(_SPENT, account=job.account, since=terms.since.timestamp())[0]["usd"])
             if standing:
                 _add_orderer(execute, standing[0], caller)
@@ -159,6 +160,23 @@ class Store:
             return Claimed(job=job, is_new=True, spent_usd=spent)
 
         return await self._database.transact(work, lock=f"claim {job.account}")
+
+    async def withdraw(self, job: Job, *, caller: str) -> bool:
+        """Take a caller who has cancelled off an order that is not sent; say whether nobody else ordered it.
+
+        Of an order that is sent the caller stays one: most clients cancel calls that take long, and come back.
+        """
+        sql = "SELECT orderers, state, sent_at FROM jobs WHERE id = :id FOR UPDATE"
+
+        def work(execute: Execute) -> bool:
+            for row in execute(sql, id=job.id):
+                left = [each for each in _orderers(row) if each != caller]
+                if left and row["state"] == State.SUBMITTING and row["sent_at"] is None:
+                    execute("UPDATE jobs SET orderers = :orderers WHERE id = :id", orderers=json.dumps(left), id=job.id)
+                return not left
+            return True
+
+        return await self._database.transact(work)
 
     async def claimed(self, fingerprint: str) -> Job | None:
         """Return the job that an order of this fingerprint would be answered with."""
@@ -242,20 +260,24 @@ class Store:
                 return accepted
             if not execute(same, id=job.id, generation_id=job.generation_id):
                 execute(sql, **row | {"id": new_job_id()}, claim=None, owner=None, lease=0, orderers=None)
-            return accepted
+            return from_row(execute("SELECT * FROM jobs WHERE id = :id", id=job.id)[0])
 
-        return await self._database.transact(work)
+        return await self._database.transact(work, lock=f"adopt {job.account} {job.generation_id}")
 
     # Watching: who looks after a job
 
     async def save(self, job: Job, *, owner: str, release_claim: bool = False) -> bool:
         """Write the job if it is still the owner's; a settled job is let go of. False: somebody took it over.
 
-        A job whose row has gone, for the database was deleted or replaced by an older one, gets it again.
+        A job whose row has gone, for the database was deleted or replaced by an older one, gets it again. That an
+        order was free of charge is written over another process's guess that nobody can know.
         """
 
         def work(execute: Execute) -> bool:
-            if not execute(_SAVE, **to_row(job), owner=owner) and not _written_anew(execute, job, owner):
+            saved = bool(execute(_SAVE, **to_row(job), owner=owner)) or _written_anew(execute, job, owner)
+            if not saved and release_claim:
+                saved = bool(execute(_SAVE_FREE, **to_row(job)))
+            if not saved:
                 return False
             if not job.is_active:
                 execute("UPDATE jobs SET owner = NULL, lease_until = NULL WHERE id = :id", id=job.id)
@@ -273,8 +295,12 @@ class Store:
             await self._rows(sql, owner=owner, lease=lease, **values)
 
     async def abandoned(self, *, account: str) -> list[Abandoned]:
-        """Return the jobs under way that have no owner, or whose owner's lease has run out."""
-        sql = f"SELECT * FROM jobs WHERE account = :account AND {_IN_FLIGHT} AND {_FREE}"
+        """Return the jobs under way that have no owner, or whose owner's lease has run out.
+
+        It writes, and changes nothing: while nobody can write, no owner can renew a lease.
+        """
+        sql = f"""UPDATE jobs SET lease_until = lease_until
+            WHERE account = :account AND {_IN_FLIGHT} AND {_FREE} RETURNING *"""
         rows = await self._rows(sql, account=account)
         return [
             Abandoned(job=job, owner=row["owner"], lease_until=row["lease_until"])
