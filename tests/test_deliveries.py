@@ -139,6 +139,20 @@ async def test_a_video_whose_orderer_never_comes_back_stands_in_the_way_for_a_da
         assert not (await looking.submit(a_request())).reused
 
 
+async def test_a_look_over_http_without_sessions_is_no_delivery_to_whoever_ordered(place: Place) -> None:
+    async with raw(place.server(), "auto") as ordering:
+        assert place.studio is not None
+        other = await shaken_hands(ordering.http, "auto")
+        order = {"name": "create_video", "arguments": {"prompt": PROMPT}}
+        handle = (await ordering.ask("tools/call", order))["result"]["structuredContent"]["generation_id"]
+        look = {"name": "get_video_status", "arguments": {"generation_id": handle, "wait_seconds": 10}}
+        assert (await other.ask("tools/call", look))["result"]["structuredContent"]["status"] == "completed"
+        await other.ask("tools/call", {"name": "view_video", "arguments": {"generation_id": handle}})
+        await place.studio.deliveries.settle()
+        assert (await ordering.ask("tools/call", order))["result"]["structuredContent"]["reused"] is True
+    assert len(place.upstream.posts) == 1
+
+
 async def test_a_look_from_another_session_over_http_is_no_delivery_to_the_one_that_ordered(place: Place) -> None:
     async with raw(place.server(), "legacy") as ordering:
         assert place.studio is not None

@@ -5,7 +5,7 @@ import socketserver
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from itertools import count
@@ -244,6 +244,52 @@ async def test_a_bug_in_reading_the_paid_answer_is_an_unknown_outcome(
     assert job.state is State.UNKNOWN
     assert "'id':'paid','prompt':'[prompt]'" in caplog.text
     assert len(place.upstream.posts) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"timestamp": "2026-11-23T12:00:00Z", "path": "/v2/video/generations", "status": 503, "requestId": "1",
+         "error": "Service Unavailable", "message": "response timeout"},
+        {"error": {"code": "unavailable", "message": "Not now.", "request_id": "1"}},
+        {"statusCode": 503, "message": "Service Unavailable"},
+    ],
+    ids=["Spring", "half an envelope", "NestJS"],
+)  # fmt: skip
+async def test_a_503_that_only_resembles_the_services_own_is_sent_once(place: Place, body: object) -> None:
+    place.upstream.orders = [says(body, 503)]
+    async with place.open() as studio:
+        assert (await ordered(studio)).state is State.UNKNOWN
+    assert len(place.upstream.posts) == 1
+
+
+async def test_an_own_no_that_is_not_to_be_repeated_is_a_free_failure_at_once(place: Place) -> None:
+    error = {"code": "unavailable", "message": "Not now.", "retryable": False, "request_id": "1"}
+    place.upstream.orders = [says({"error": error}, 503)]
+    assert (await failure_of(place)).charged == "no"
+    assert len(place.upstream.posts) == 1
+
+
+@pytest.mark.parametrize("usd", [0, 99.0])
+async def test_a_price_far_from_the_estimate_neither_passes_nor_blocks_the_budget(place: Place, usd: float) -> None:
+    place.upstream.orders = [accepts("gen", meta={"usage": {"usd_spent": usd}})]
+    async with place.open() as studio:
+        await ordered(studio)
+        assert (await studio.page()).spent_today_usd == 1.56
+
+
+class Whole(httpx2.AsyncByteStream):
+    """A whole answer on a connection that breaks before it says so."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b'{"id": "paid", "status": "queued"}'
+        raise httpx2.RemoteProtocolError("peer closed connection without sending complete message body")
+
+
+async def test_an_id_that_came_whole_is_kept_though_the_connection_breaks_after_it(place: Place) -> None:
+    place.upstream.orders = [lambda _: httpx2.Response(200, stream=Whole())]
+    async with place.open() as studio:
+        assert (await ordered(studio)).generation_id == "paid"
 
 
 # The last moment before the request

@@ -32,7 +32,7 @@ ODD_IDS = (
     "a:drive",
     "/slash/first",
     "../../up",
-    "100%25&ümlaut?#",
+    "100%25&umlaut?#",
 )
 
 

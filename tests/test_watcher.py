@@ -649,3 +649,22 @@ async def test_whatever_a_poll_raises_is_one_bad_poll(place: Place) -> None:
     place.upstream.polls = [*[break_down] * 8, completed()]
     async with place.open() as studio:
         assert (await ended(studio)).state is State.COMPLETED
+
+
+async def test_a_generation_that_is_not_found_for_a_while_is_waited_for(place: Place) -> None:
+    missing = says({"id": "", "status": "unknown", "error": {"name": "NotFound", "message": "Inference not found"}})
+    place.upstream.polls = [*[missing] * 10, status("generating"), completed()]
+    async with place.open() as studio:
+        assert (await ended(studio)).state is State.COMPLETED
+
+
+async def test_an_overdue_job_says_what_was_last_heard(place: Place) -> None:
+    place.upstream.polls = [status("generating"), says({"message": "No such key."}, 401)]
+    async with place.open() as studio:
+        order = await until_sent(studio, (await studio.submit(a_request())).job)
+        place.clock.forward(2000)
+        async for job in studio.follow(order, 10):
+            if job.state is State.OVERDUE and "API key" in job.note:
+                break
+        else:
+            raise AssertionError("nothing was said")

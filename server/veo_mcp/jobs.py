@@ -208,10 +208,8 @@ class Job:
 
 
 def _is_word(generation_id: str) -> bool:
-    """Say whether the id can stand in a sentence or a call without being taken for more than an id."""
-    return 0 < len(generation_id) <= HANDLE_CHARACTERS and not any(
-        letter.isspace() or not letter.isprintable() or letter in "\"'`\\" for letter in generation_id
-    )
+    """Say whether the id can stand in a sentence without being taken for words; some scripts need no spaces."""
+    return re.fullmatch(rf"[A-Za-z0-9._:/+=@~%?&#-]{{1,{HANDLE_CHARACTERS}}}", generation_id) is not None
 
 
 def new_job_id() -> str:

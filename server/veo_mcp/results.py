@@ -18,6 +18,9 @@ PLAYS = "veo-mcp/generation_id"
 """Where a result without structured content names its video, for the player: some hosts keep the arguments from it."""
 
 
+_ANOTHER_TAKE = " It was ordered before and not paid again; new_variant=true orders another take."
+
+
 class VideoFile(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -106,7 +109,7 @@ def video_result(job: Job, *, now: datetime, reused: bool = False, waited: bool 
         cost_is_estimate=job.cost_usd is None,
         reused=reused,
         warnings=[*job.warnings, *_warnings(job)],
-        next_step=next_step(job, waited=waited),
+        next_step=next_step(job, waited=waited) + (_ANOTHER_TAKE if reused and job.file else ""),
     )
 
 

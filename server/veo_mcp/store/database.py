@@ -116,9 +116,9 @@ class Database:
         self._execute("BEGIN" if self.is_postgres else "BEGIN IMMEDIATE")
         try:
             if self.is_postgres and lock is not None:
-                older = postgres.MIGRATION_LOCK  # keeps out programs that hold it, and none of this kind
-                sql = "SELECT pg_advisory_xact_lock_shared(:older), pg_advisory_xact_lock(:lock)"
-                self._execute(sql, older=older, lock=lock)
+                if lock != postgres.MIGRATION_LOCK:  # wait for older programs, which hold that one, and for no other
+                    self._execute("SELECT pg_advisory_xact_lock_shared(:older)", older=postgres.MIGRATION_LOCK)
+                self._execute("SELECT pg_advisory_xact_lock(:lock)", lock=lock)
             result = work(self._execute)
             self._require_in_place()
         except BaseException:

@@ -150,7 +150,7 @@ class Store:
             standing = [] if anew else execute(f"{_STANDING} FOR UPDATE", fingerprint=job.fingerprint)
             spent = float(execute(_SPENT, account=job.account, since=terms.since.timestamp())[0]["usd"])
             if standing:
-                _add_orderer(execute, standing[0], caller)
+                add_orderer(execute, standing[0], caller)
                 return Claimed(job=from_row(standing[0]), is_new=False, spent_usd=spent)
             if terms.limit_usd is not None and spent + (job.estimate_usd or 0) > terms.limit_usd + 1e-9:
                 return Claimed(job=None, is_new=False, spent_usd=spent, refused="over budget")
@@ -493,7 +493,7 @@ def _time_or_none(seconds: object) -> datetime | None:
         return None
 
 
-def _add_orderer(execute: Execute, row: Row, caller: str) -> None:
+def add_orderer(execute: Execute, row: Row, caller: str) -> None:
     """Keep the claim until this caller has the outcome as well."""
     orderers = _orderers(row)
     if caller not in orderers:
