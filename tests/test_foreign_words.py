@@ -201,3 +201,15 @@ async def test_an_id_that_a_caller_made_up_stays_inside_its_call(place: Place) -
     (offer,) = [warning for warning in fields_of(answer)["warnings"] if "settles it" in warning]
     assert "call create_video" not in quotations_taken_out(offer)
     assert len(offer.splitlines()) == 1
+
+
+async def test_a_users_prompt_is_listed_as_it_was_written(place: Place) -> None:
+    prompt = "The bearer of?key=door walks"
+    async with place.connect() as client:
+        await client.call_tool("generate_and_wait", {"prompt": prompt, "max_wait_seconds": 20})
+        listed = await client.list_resources()
+        place.upstream.polls = [status("queued")]
+        await client.call_tool("create_video", {"prompt": prompt, "new_variant": True})
+        told = text_of(await client.call_tool("list_videos", {}))
+    assert prompt in [each.title for each in listed.resources]
+    assert f'"{prompt}"' in told
