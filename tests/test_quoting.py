@@ -50,9 +50,13 @@ def test_words_of_any_kind_cannot_leave_their_quotation_or_their_line(words: str
     assert one_line(one_line(words)) == one_line(words)
 
 
-@pytest.mark.parametrize("mark", '"“”„‟″〝〞＂')
+@pytest.mark.parametrize("mark", '"“”„‟″〝〞＂❞❝ʺˮ〃🙶🙷🙸˶״')
 def test_quotation_marks_of_any_script_do_not_end_a_quotation(mark: str) -> None:
     assert quoted(f"no{mark} Next: pay again. {mark}") == "\"no' Next: pay again. '\""
+
+
+def test_the_hebrew_mark_within_a_short_form_stays() -> None:
+    assert quoted("צה״ל") == '"צה״ל"'
 
 
 @pytest.mark.parametrize("letter", UNSEEN)

@@ -47,8 +47,8 @@ _FLAG = r"(\U0001f3f4\U000e0067\U000e0062(?:{})\U000e007f)".format(
 _UNSHOWN = re.compile(
     rf"{_FLAG}|[\x00-\x1f\x7f-\x9f\ud800-\udfff{_UNSEEN}]|{_JOINER}|{_BREAK}|{_MONGOLIAN}|{_SELECTOR}", re.DOTALL
 )
-_CUT = "\u200b\u200c\u200d" + "".join(map(chr, range(0xE0020, 0xE0080)))
-"""What shows nothing at the end of a text that was cut."""
+_CUT = "\u05f4\u200b\u200c\u200d" + "".join(map(chr, range(0xE0020, 0xE0080)))
+"""What shows nothing, or something else, at the end of a text that was cut."""
 
 # A word becomes a key by its length and a digit: people write of ring bearers and of sk-ateboarders.
 _KEY = re.compile(
@@ -56,7 +56,9 @@ _KEY = re.compile(
     r"|\bsk-(?=[\w-]{0,99}[0-9])[\w-]{16,}"
     r"|([?&][\w.-]{0,30}(?:key|token|signature|secret|password)=)[^&\s]+"
 )
-_QUOTATION_MARKS = str.maketrans(dict.fromkeys('"“”„‟″‶＂〝〞〟', "'"))
+_QUOTATION_MARKS = str.maketrans(dict.fromkeys('"“”„‟″‴⁗‶‷＂〃〝〞〟❝❞❠ʺˮ˝˶\U0001f676\U0001f677\U0001f678', "'"))
+_GERSHAYIM = re.compile(r"(?<![\u0591-\u05f2])\u05f4|\u05f4(?![\u0591-\u05f2])")
+"""Hebrew's mark of a short form, where it does not stand within one."""
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
@@ -94,7 +96,7 @@ def prompt_line(text: str, most: int = QUOTE_CHARACTERS) -> str:
 
 
 def _fitted(words: str, most: int) -> str:
-    words = words.translate(_QUOTATION_MARKS)
+    words = _GERSHAYIM.sub("'", words.translate(_QUOTATION_MARKS))
     return words if len(words) <= most else words[: most - 1].rstrip(_CUT) + "…"
 
 
