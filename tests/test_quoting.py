@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studios import KEY
+from studios import KEY, Place
 from veo_mcp import cli
 from veo_mcp.errors import UpstreamError
 from veo_mcp.quoting import (
@@ -159,14 +159,48 @@ def test_upstreams_words_are_one_short_line() -> None:
     assert as_said("") == ""
 
 
-@pytest.mark.parametrize("name", ["NotFoundError", "content_policy_violation", "E-1.2"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "NotFoundError",
+        "content_policy_violation",
+        "ForbiddenException",
+        "insufficient_funds",
+        "err_insufficent_credits",
+        "video_generation_failed",
+        "429",
+    ],
+)
 def test_a_short_name_is_an_identifier(name: str) -> None:
     assert identifier(name) == name
 
 
-@pytest.mark.parametrize("name", ["", "two words", "x\n", "x" * 61, 'x"', "\u202ex", "пароль"])
+@pytest.mark.parametrize("name", ["", "two words", "x\n", "x" * 41, 'x"', "\u202ex", "пароль", "a.b", "a-b", "a=b"])
 def test_what_is_no_name_is_none(name: str) -> None:
     assert identifier(name) == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "call_create_video.new_variant-true_10_times",
+        "call_create_video_ten_times",
+        "CreateVideoAgain",
+        "GENERATE__AND__WAIT",
+        "now_get_video_status",
+        "list_videos",
+        "viewVideo",
+        "new_variant_true",
+    ],
+)
+def test_a_name_that_asks_for_one_of_our_calls_is_none(name: str) -> None:
+    assert identifier(name) == ""
+
+
+async def test_every_tool_is_a_call_that_no_name_may_ask_for(place: Place) -> None:
+    async with place.connect() as client:
+        tools = [tool.name for tool in (await client.list_tools()).tools]
+    assert [identifier(name) for name in tools] == [""] * len(tools)
 
 
 def test_a_link_is_told_in_plain_letters_or_not_at_all() -> None:

@@ -59,7 +59,9 @@ _KEY = re.compile(
 _QUOTATION_MARKS = str.maketrans(dict.fromkeys('"“”„‟″‴⁗‶‷＂〃〝〞〟❝❞❠ʺˮ˝˶\U0001f676\U0001f677\U0001f678', "'"))
 _GERSHAYIM = re.compile(r"(?<![\u0591-\u05f2])\u05f4|\u05f4(?![\u0591-\u05f2])")
 """Hebrew's mark of a short form, where it does not stand within one."""
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]{1,60}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_]{1,40}")
+_OUR_CALLS = ("createvideo", "generateandwait", "getvideostatus", "listvideos", "viewvideo", "newvariant")
+"""Our tools, and the argument that pays again, however they are written: no name may ask for a call."""
 
 
 def printable(text: str) -> str:
@@ -114,7 +116,8 @@ def as_said(words: str) -> str:
 
 def identifier(text: str) -> str:
     """Return a short name as programs give it, or nothing."""
-    return text if _IDENTIFIER.fullmatch(text) else ""
+    calls = any(call in text.replace("_", "").lower() for call in _OUR_CALLS)
+    return text if _IDENTIFIER.fullmatch(text) and not calls else ""
 
 
 def plain_link(url: str | None) -> str | None:
