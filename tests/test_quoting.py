@@ -4,6 +4,7 @@ import json
 import logging
 import time
 import unicodedata
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -215,6 +216,11 @@ def in_json(code: str) -> Callable[[str], str]:
     return lambda key: "".join(code.format(ord(letter)) for letter in key)
 
 
+def in_base64(before: int) -> Callable[[str], str]:
+    """Without the characters that begin with bits of other letters."""
+    return lambda key: b64encode(bytes(before) + key.encode()).decode()[-(-before * 8 // 6) :]
+
+
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "capitals": str.upper,
@@ -226,13 +232,19 @@ FORMS: dict[str, Callable[[str], str]] = {
     "in a link in a link": in_json("%25{:02x}"),
     "in html": in_json("&#{};"),
     "in html in hex": in_json("&#x{:X};"),
+    "in html without ends": in_json("&#{}"),
+    "in html in hex without ends": in_json("&#x{:x}"),
+    "base64": in_base64(0),
+    "base64 behind one": in_base64(1),
+    "base64 behind two": in_base64(2),
+    "base64 of links": lambda key: urlsafe_b64encode(key.encode()).decode(),
     "slashes": lambda key: key.replace("/", "\\/"),
     "percent where needed": lambda key: quote(key, safe=""),
 }
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("key", [KEY, "sk-proj/0123+456/789=="])
+@pytest.mark.parametrize("key", [KEY, "sk-proj/0123+456/789==", "sk-~~~???>>>0123456"])
 def test_a_key_is_found_in_every_form_that_its_letters_may_have(form: str, key: str) -> None:
     assert spellings(key).sub("[removed]", f"a {FORMS[form](key)} b").replace('"', "") == "a [removed] b"
 

@@ -7,6 +7,7 @@ terminal obeys or that nobody sees, and without keys.
 
 import json
 import re
+from base64 import b64encode
 from urllib.parse import quote
 
 QUOTE_CHARACTERS = 300
@@ -129,12 +130,20 @@ def plain_link(url: str | None) -> str | None:
 def spellings(secret: str) -> re.Pattern[str]:
     """Return a pattern of the secret, each of its letters in any form that JSON, URLs and HTML know for it.
 
-    Escapes of escapes are among them: JSON in a JSON string, an address inside an address. Every repetition is bounded,
-    so that a search takes time in proportion to the text.
+    Escapes of escapes are among them: JSON in a JSON string, an address inside an address. So is Base64, wherever the
+    secret stood in what was encoded. Every repetition is bounded: a search takes time in proportion to the text.
     """
-    return re.compile("".join(map(_forms, secret)), re.IGNORECASE)
+    spelled = ("".join(map(_forms, secret)), *(_in_base64(secret, before) for before in range(3)))
+    return re.compile("|".join(spelled), re.IGNORECASE)
+
+
+def _in_base64(secret: str, before: int) -> str:
+    """Return the Base64 of the secret behind so many other bytes: the characters that depend on it alone."""
+    data = bytes(before) + secret.encode(errors="surrogatepass")
+    whole = b64encode(data).decode()[-(-before * 8 // 6) : len(data) * 8 // 6]
+    return re.escape(whole).replace(r"\+", r"(?:\+|-)").replace("/", "[/_]") + r"[A-Za-z0-9_+/-]?={0,2}"
 
 
 def _forms(letter: str) -> str:
-    code, in_html = f"{ord(letter):02x}", f"#0{{0,6}}{ord(letter)};|#x0{{0,6}}{ord(letter):x};"
+    code, in_html = f"{ord(letter):02x}", f"#0{{0,6}}{ord(letter)};?|#x0{{0,6}}{ord(letter):x};?"
     return rf"(?:\\{{0,8}}{re.escape(letter)}|\\{{1,8}}u00{code}|%(?:25){{0,4}}{code}|&(?:amp;){{0,4}}(?:{in_html}))"
