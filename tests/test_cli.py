@@ -337,7 +337,9 @@ def test_a_backup_of_a_postgres_names_pg_dump(shell: Shell, tmp_path: Path) -> N
 def test_the_sandbox_prints_an_ipv6_address_as_the_setting_takes_it(
     host: str, address: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)  # pyright: ignore[reportUnknownLambdaType]
+    def serve(*_: object, **__: object) -> None: ...
+
+    monkeypatch.setattr("uvicorn.run", serve)
     ran = shell("sandbox", "--host", host)
     assert f"listens on {address}: set" in ran.stderr
     assert Settings.from_environment({"AIMLAPI_BASE_URL": address}).base_url == address

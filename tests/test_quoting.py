@@ -226,6 +226,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "capitals": str.upper,
     "json": in_json("\\u{:04x}"),
     "json in capitals": in_json("\\u{:04X}"),
+    "in a program's text": in_json("\\x{:02x}"),
     "json in json": lambda key: json.dumps(in_json("\\u{:04x}")(key)),
     "half of it": lambda key: key[:9] + in_json("\\u{:04x}")(key[9:]),
     "in a link": in_json("%{:02X}"),

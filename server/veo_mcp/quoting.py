@@ -146,4 +146,6 @@ def _in_base64(secret: str, before: int) -> str:
 
 def _forms(letter: str) -> str:
     code, in_html = f"{ord(letter):02x}", f"#0{{0,6}}{ord(letter)};?|#x0{{0,6}}{ord(letter):x};?"
-    return rf"(?:\\{{0,8}}{re.escape(letter)}|\\{{1,8}}u00{code}|%(?:25){{0,4}}{code}|&(?:amp;){{0,4}}(?:{in_html}))"
+    return (
+        rf"(?:\\{{0,8}}{re.escape(letter)}|\\{{1,8}}(?:u00|x){code}|%(?:25){{0,4}}{code}|&(?:amp;){{0,4}}(?:{in_html}))"
+    )
