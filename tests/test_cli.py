@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from studios import KEY, PROMPT, Place, a_sandbox, serving
 from upstream import clip
 from veo_mcp import __version__, cli
+from veo_mcp.settings import Settings
 
 
 @dataclass
@@ -330,3 +331,15 @@ def test_a_backup_of_a_postgres_names_pg_dump(shell: Shell, tmp_path: Path) -> N
     assert ran.exit_code == 1
     assert f"pg_dump --format=custom --file='{tmp_path / 'a copy'}' \"$VEO_MCP_DATABASE_URL\"" in ran.stderr
     assert "hunter2" not in ran.output
+
+
+@pytest.mark.parametrize(("host", "address"), [("::1", "http://[::1]:8788"), ("::", "http://[::]:8788")])
+def test_the_sandbox_prints_an_ipv6_address_as_the_setting_takes_it(
+    host: str, address: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def serve(*_: object, **__: object) -> None: ...
+
+    monkeypatch.setattr("uvicorn.run", serve)
+    ran = shell("sandbox", "--host", host)
+    assert f"listens on {address}: set" in ran.stderr
+    assert Settings.from_environment({"AIMLAPI_BASE_URL": address}).base_url == address

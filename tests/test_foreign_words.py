@@ -70,7 +70,7 @@ async def test_no_field_of_the_service_can_add_a_line_or_a_sentence_to_ours(
             }
             answer = await client.call_tool("generate_and_wait", arguments)
         fields = fields_of(answer)
-        assert re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", (fields["error"] or {"name": "none"})["name"])
+        assert re.fullmatch(r"[A-Za-z0-9_]{1,40}", (fields["error"] or {"name": "none"})["name"])
         assert (fields["video"] or {"url": ""})["url"].isascii()
         known = (str(place.folder), fields["generation_id"])
         text = text_of(answer)
@@ -91,7 +91,8 @@ async def test_a_failures_name_is_a_short_identifier_and_none_of_ours(place: Pla
     for name, expected in {
         FORGED: "generation_failed",
         "not_saved": "generation_failed",
-        "Policy.X-1": "Policy.X-1",
+        "Policy.X-1": "generation_failed",
+        "PolicyX_1": "PolicyX_1",
     }.items():
         place.upstream.polls = [status("failed", error={"name": name, "message": "No."})]
         async with place.connect() as client:
@@ -201,3 +202,15 @@ async def test_an_id_that_a_caller_made_up_stays_inside_its_call(place: Place) -
     (offer,) = [warning for warning in fields_of(answer)["warnings"] if "settles it" in warning]
     assert "call create_video" not in quotations_taken_out(offer)
     assert len(offer.splitlines()) == 1
+
+
+async def test_a_users_prompt_is_listed_as_it_was_written(place: Place) -> None:
+    prompt = "The bearer of?key=door walks"
+    async with place.connect() as client:
+        await client.call_tool("generate_and_wait", {"prompt": prompt, "max_wait_seconds": 20})
+        listed = await client.list_resources()
+        place.upstream.polls = [status("queued")]
+        await client.call_tool("create_video", {"prompt": prompt, "new_variant": True})
+        told = text_of(await client.call_tool("list_videos", {}))
+    assert prompt in [each.title for each in listed.resources]
+    assert f'"{prompt}"' in told

@@ -22,7 +22,8 @@ INSIDE = [
     "255.255.255.255", "240.0.0.1", "198.18.0.1", "192.0.2.1", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::127.0.0.1]",
     "[::ffff:a9fe:a9fe]", "[fe80::1]", "[fc00::1]", "[fd00:ec2::254]", "[fec0::1]", "[ff02::1]", "[64:ff9b::7f00:1]",
     "[2002:7f00:1::]", "[2001:db8::1]", "localhost", "LOCALHOST", "localhost.", "a.localhost", "printer.local",
-    "metadata.google.internal", "nas.lan",
+    "metadata.google.internal", "nas.lan", "router", "ip6-localhost", "localhost.localdomain", "kubernetes.default.svc",
+    "%31%32%37.0.0.1", "127.1%20", "127.0.0.1%09", "localhost%2f.example.com", "[::1%25lo]",
 ]  # fmt: skip
 OUTSIDE = [
     "93.184.216.34",
@@ -32,6 +33,8 @@ OUTSIDE = [
     "[::ffff:8.8.8.8]",
     "cdn.example",
     "1.example",
+    "my_bucket.s3.example",
+    "bücher.example",
 ]
 
 
@@ -122,28 +125,34 @@ async def test_a_name_without_an_address_is_a_download_that_may_be_tried_again(
             await download(http, tmp_path, "http://nobody.example/a.mp4")
 
 
+HOMES = {"gpu-box": ["192.168.1.7"], "api.tunnelled": ["198.18.0.5"], "localhost": ["127.0.0.1"]}
+ON_THE_NETWORK = ("192.168.1.9", "198.18.0.6", "[fd00::1]", "nas", "nas.lan")
+ON_THE_MACHINE = ("127.0.0.1:9000", "localhost", "localhost.localdomain", "[::1]", "[::ffff:127.0.0.1]")
+SECRETS = ("169.254.169.254",)
+"""The clouds' own are no GPU box's files."""
+
+
 @pytest.mark.parametrize(
-    "origin",
+    ("origin", "followed", "refused"),
     [
-        "http://127.0.0.1:8788",
-        "http://localhost:8788",
-        "http://gpu-box:8000",
-        "https://api.tunnelled",
-        "http://[::1]:1",
+        ("http://127.0.0.1:8788", ON_THE_MACHINE + ON_THE_NETWORK, SECRETS),
+        ("http://localhost:8788", ON_THE_MACHINE + ON_THE_NETWORK, SECRETS),
+        ("http://[::1]:1", ON_THE_MACHINE + ON_THE_NETWORK, SECRETS),
+        ("http://gpu-box:8000", ON_THE_NETWORK, ON_THE_MACHINE + SECRETS),
+        ("https://api.tunnelled", ON_THE_NETWORK, ON_THE_MACHINE + SECRETS),
     ],
 )
-async def test_where_the_api_is_on_this_network_its_links_may_lead_there(
-    origin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_links_lead_into_this_network_or_machine_only_where_the_api_is_there(
+    origin: str, followed: tuple[str, ...], refused: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Resolver({"gpu-box": ["192.168.1.7"], "api.tunnelled": ["198.18.0.5"], "localhost": ["127.0.0.1"]}).install(
-        monkeypatch
-    )
+    Resolver(HOMES).install(monkeypatch)
     upstream = Upstream()
     async with http_client(transport=upstream.transport) as http:
-        for host in ("127.0.0.1:9000", "192.168.1.9", "198.18.0.6", "localhost", "[fd00::1]"):
+        for host in followed:
             assert await download(http, tmp_path, f"http://{host}/a.mp4", origin=origin) == clip()
-        with pytest.raises(BadFile, match=REFUSED):  # the clouds' own secrets are no GPU box's files
-            await download(http, tmp_path, "http://169.254.169.254/a.mp4", origin=origin)
+        for host in refused:
+            with pytest.raises(BadFile, match=REFUSED):
+                await download(http, tmp_path, f"http://{host}/a.mp4", origin=origin)
 
 
 @pytest.mark.parametrize("kind", ["socks5", "http"])
@@ -157,8 +166,8 @@ async def test_behind_a_proxy_a_private_address_is_refused_and_names_are_left_to
         async with listening(proxy if kind == "socks5" else ear) as proxy_port:
             monkeypatch.setenv("ALL_PROXY", f"{kind}://127.0.0.1:{proxy_port}")
             async with http_client() as http:
-                for host in ("127.0.0.1", "2130706433", "localhost", "[::1]"):
-                    with pytest.raises(BadFile, match=REFUSED):
+                for host in ("127.0.0.1", "2130706433", "localhost", "[::1]", "%31%32%37.0.0.1", "127.1%20", "router"):
+                    with pytest.raises(BadFile, match=f"{REFUSED}|not a usable address"):
                         await download(http, tmp_path, f"http://{host}:{port}/files/a.mp4")
                 assert (proxy.asked, ear.connections) == ([], 0)
                 if kind == "socks5":
@@ -188,7 +197,7 @@ async def test_a_paid_video_behind_a_private_link_fails_with_the_reason_and_can_
 
 def test_what_an_address_is_does_not_depend_on_its_spelling() -> None:
     hosts = [host.strip("[]") for host in INSIDE if literal(host.strip("[]"))]
-    assert len(hosts) == len(INSIDE) - 7
+    assert len(hosts) == len(INSIDE) - 14
     for host in hosts:
         address = literal(host)
         assert address

@@ -80,6 +80,12 @@ def test_every_command_says_in_one_line_which_variable_keeps_it_from_the_network
             assert SECRET not in ran.output
 
 
+def test_names_without_a_proxy_that_cannot_be_read_are_a_bad_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "xn--zzzz")
+    with pytest.raises(SettingsError, match="NO_PROXY cannot be used"):
+        http_client()
+
+
 async def test_the_doctor_finds_what_keeps_everything_from_the_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

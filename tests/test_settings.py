@@ -75,6 +75,11 @@ def test_the_base_url_is_stripped_to_its_origin(name: str, end: str) -> None:
     assert read(**{name: f" https://proxy.example:8443{end} "}).base_url == "https://proxy.example:8443"
 
 
+def test_a_base_url_may_be_an_ipv6_address_in_brackets() -> None:
+    assert read(AIMLAPI_BASE_URL="http://[::1]:8788/v2").base_url == "http://[::1]:8788"
+    assert read(AIMLAPI_BASE_URL="http://x.example/a:b:c").base_url == "http://x.example/a:b:c"
+
+
 def test_a_base_url_may_keep_a_path() -> None:
     assert read(AIMLAPI_BASE_URL="http://gateway.example/aiml/v2").base_url == "http://gateway.example/aiml"
 
@@ -91,6 +96,9 @@ def test_the_backend_can_be_chosen_against_the_key(backend: str) -> None:
         ("VEO_MCP_BACKEND", "vertex", "'auto', 'aimlapi' or 'sandbox'"),
         ("AIMLAPI_BASE_URL", "api.aimlapi.com", "http:// or https://"),
         ("AIMLAPI_BASE_URL", "https://", "http:// or https://"),
+        ("AIMLAPI_BASE_URL", "http://::1:8788", "in brackets"),
+        ("AIMLAPI_BASE_URL", "http://fd00::5", "in brackets"),
+        ("AIMLAPI_BASE_URL", "http://:::8788/v2", "in brackets"),
         ("AIMLAPI_BASE_URL", "https://x.example/v2/video/generations?generation_id=1", "'?'"),
         ("AIMLAPI_BASE_URL", "https://x.example/#v2", "'#'"),
         ("VEO_MCP_POLL_SECONDS", "often", "number"),

@@ -125,7 +125,7 @@ def serve(*, http: bool, host: str, port: int) -> None:
             f"{host} may be reached by others or by web pages, and there is no log-in yet: anybody could spend your"
             " credits. Serve on 127.0.0.1, behind a proxy that checks who is asking."
         )
-    click.echo(f"MCP at http://{host}:{port}/mcp", err=True)
+    click.echo(f"MCP at {_origin(host, port)}/mcp", err=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end_well)
     for number in hang_ups():
@@ -208,6 +208,10 @@ def is_loopback(host: str) -> bool:
     return host in ("127.0.0.1", "localhost", "::1")
 
 
+def _origin(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8788, show_default=True, type=click.IntRange(0, 65535))
@@ -224,7 +228,7 @@ def sandbox(*, host: str, port: int) -> None:
 
     settings = Settings.from_environment()
     app = build_app(sandbox_folder(settings), seconds=settings.sandbox_seconds, host=host)
-    click.echo(f"The sandbox listens on http://{host}:{port}: set AIMLAPI_BASE_URL to that, and any key.", err=True)
+    click.echo(f"The sandbox listens on {_origin(host, port)}: set AIMLAPI_BASE_URL to that, and any key.", err=True)
     uvicorn.run(app, host=host, port=port, log_level="warning")
 
 

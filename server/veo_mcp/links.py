@@ -1,9 +1,11 @@
 """Result links, followed on the public internet only: no answer of a service may lead us into this machine's network.
 
-Where the API itself has an address of this machine or network (a stand-in, a GPU box), links may lead there as well.
+Where the API itself has an address of this network (a GPU box), links may lead into the network as well; where it has
+one of this machine (a stand-in), to this machine too.
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -24,8 +26,12 @@ NOT_AN_ADDRESS = "Upstream's result link is not a usable address."
 
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-_HERE = ("localhost", "local", "internal", "lan", "home.arpa")
-"""Names, and ends of names, that mean this machine or this network wherever they are resolved."""
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")
+"""What a host is made of once it is in ASCII: a proxy may decode or cut whatever else is in it, and go elsewhere."""
+
+_THIS_MACHINE = ("localhost", "localdomain", "ip6-localhost", "ip6-loopback")
+_THIS_NETWORK = ("local", "internal", "lan", "home.arpa", "svc")
+"""Ends of names that mean this machine or network wherever they are resolved; so does every name without a dot."""
 
 
 class _Stream(Protocol):
@@ -69,6 +75,8 @@ class Links:
         if url.scheme not in ("http", "https") or not url.host:
             raise BadFile(NOT_AN_ADDRESS)
         host = _plain(url)
+        if not _HOST.fullmatch(host):
+            raise BadFile(NOT_AN_ADDRESS)
         address = literal(host)
         if is_of_this_network(host) if address is None else not is_public(address):
             await self._refuse_unless_at_home(url, address)
@@ -103,7 +111,9 @@ class Links:
 
     async def _refuse_unless_at_home(self, url: httpx2.URL, address: Address | None) -> None:
         home = await self._addresses_of_the_api()
-        if address in home or (any(not is_public(each) for each in home) and (address is None or _is_private(address))):
+        machine = _ends_with(_plain(url), _THIS_MACHINE) if address is None else _inside(address).is_loopback
+        near = (_inside(each).is_loopback if machine else not is_public(each) for each in home)
+        if address in home or (any(near) and (address is None or _is_private(address))):
             return
         reached = "" if address is None or literal(_plain(url)) == address else f" ({address})"
         raise BadFile(
@@ -136,7 +146,11 @@ def literal(host: str) -> Address | None:
 
 
 def is_of_this_network(host: str) -> bool:
-    return host in _HERE or host.endswith(tuple(f".{end}" for end in _HERE))
+    return "." not in host or _ends_with(host, _THIS_MACHINE + _THIS_NETWORK)
+
+
+def _ends_with(host: str, names: tuple[str, ...]) -> bool:
+    return f".{host}".endswith(tuple(f".{name}" for name in names))
 
 
 def is_public(address: Address) -> bool:

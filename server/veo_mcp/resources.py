@@ -20,7 +20,7 @@ from veo_mcp.errors import NotSaved, UnknownGeneration, VeoError
 from veo_mcp.fetching import GONE
 from veo_mcp.jobs import Artifact, Job, State
 from veo_mcp.ordering import StudioContext, studio_of
-from veo_mcp.quoting import one_line
+from veo_mcp.quoting import prompt_line
 from veo_mcp.results import video_result, video_uri
 from veo_mcp.studio import Studio
 
@@ -154,7 +154,7 @@ def _listed(job: Job, file: Artifact) -> Resource:
     return Resource(
         uri=video_uri(job.handle),
         name=file.path.name,
-        title=one_line(job.request.prompt, 60) if job.request else None,
+        title=prompt_line(job.request.prompt, 60) if job.request else None,
         mime_type="video/mp4",
         size=file.size_bytes,
     )

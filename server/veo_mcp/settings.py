@@ -138,6 +138,8 @@ class Settings(BaseModel):
             raise ValueError("must begin with http:// or https://")
         if "@" in url:
             raise ValueError("must not hold a user name or a password")
+        if re.match(r"[^/]*//[^/\[]*:[^/]*:", url):
+            raise ValueError("must have an IPv6 address in brackets, as in http://[::1]:8788")
         if mark := re.search(r"[?#]", url):
             raise ValueError(f"must end before {mark[0]!r}")
         return _one_spelling(url)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from veo_mcp.jobs import Job
 from veo_mcp.media import sound_in_words
-from veo_mcp.quoting import quoted
+from veo_mcp.quoting import prompt_line
 from veo_mcp.results import ListedVideo, VideoFile, VideoList, VideoResult
 from veo_mcp.settings import Backend
 
@@ -83,7 +83,7 @@ def table(listed: VideoList, backend: Backend, *, more: str = 'list_videos(curso
 
 
 def _line(video: ListedVideo) -> str:
-    where = video.path or (quoted(video.prompt, 60) if video.prompt else "")
+    where = video.path or (f'"{prompt_line(video.prompt, 60)}"' if video.prompt else "")
     sandbox = "  (sandbox)" if video.backend == "sandbox" else ""
     return f"{video.created_at}  {video.status:<11} {video.generation_id}  {where}{sandbox}"
 

@@ -36,7 +36,18 @@ async def test_a_page_that_rebinds_its_name_to_this_machine_orders_nothing(host:
     assert is_refused(await ordered(tmp_path, "127.0.0.1", Host=host), tmp_path)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8788", "localhost:8788", "LOCALHOST", "[::1]:8788", "box.example:8788"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1:8788",
+        "localhost:8788",
+        "LOCALHOST",
+        "localhost.:8788",
+        "box.example.",
+        "[::1]:8788",
+        "box.example:8788",
+    ],
+)
 async def test_whoever_calls_the_sandbox_by_its_own_name_may_use_it(host: str, tmp_path: Path) -> None:
     assert not is_refused(await ordered(tmp_path, "box.example", Host=host), tmp_path)
 
@@ -60,6 +71,12 @@ async def test_a_page_of_the_sandbox_itself_may_use_it(tmp_path: Path) -> None:
         (socket.gethostname(), False),
         ("sandbox:8788", False),
         ("host.docker.internal:8788", False),
+        ("sandbox.svc", False),
+        ("sandbox.default.svc:8788", False),
+        ("sandbox.default.svc.cluster.local.", False),
+        ("sandbox.test:8788", False),
+        ("sandbox.project_default:8788", False),
+        ("veo_sandbox.attacker.example", True),
         ("attacker.example", True),
         ("", True),
     ],

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from veo_mcp.sandbox.envelopes import problem
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-PRIVATE = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+PRIVATE = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".test")
 """Ends of names that nobody can have on the internet."""
 
 
@@ -23,7 +23,7 @@ class Visitors:
 
     def __init__(self, app: ASGIApp, *, host: str) -> None:
         self._app = app
-        self._host = host.lower()
+        self._host = host.lower().removesuffix(".")
         self._everywhere = self._host in ("", "0.0.0.0", "::")  # noqa: S104  only compared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,14 +46,15 @@ class Visitors:
             return True
         if not self._everywhere:
             return False
-        private = "." not in name or name.endswith(PRIVATE)
+        in_docker = "_" in name.rpartition(".")[2]  # NAME.PROJECT_default; no name of the internet ends like that
+        private = "." not in name or name.endswith(PRIVATE) or in_docker
         return bool(name) and (private or _is_address(name) or name == socket.gethostname().lower())
 
 
 def _name_of(called: str) -> str:
-    """Return the name in a Host header without its port."""
+    """Return the name in a Host header without its port and without the dot that may end it."""
     try:
-        return urlsplit(f"//{called}").hostname or ""
+        return (urlsplit(f"//{called}").hostname or "").removesuffix(".")
     except ValueError:
         return ""
 

@@ -138,7 +138,10 @@ _REQUESTED: dict[str, tuple[type, ...]] = {
 
 def _video(text: str) -> Artifact:
     values = _known(Artifact, text)
-    for name in ("size_bytes", "duration_seconds", "width", "height", "fps"):
+    for name in ("size_bytes", "width", "height"):
+        if not isinstance(_number(values[name]), int):
+            raise TypeError(name)
+    for name in ("duration_seconds", "fps"):
         _number(values[name])
     if not isinstance(values["has_audio"], bool):
         raise TypeError("has_audio")
