@@ -117,7 +117,13 @@ class LinkExpired(ArtifactError):
 
 
 class DownloadFailed(ArtifactError):
+    """Network or server trouble; `retry_after` is in seconds, None where the file server named none."""
+
     name = "download_failed"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class BadFile(ArtifactError):
