@@ -18,7 +18,7 @@ from studios import Clock, Inspections, a_job, a_request
 from upstream import LINK, Answer, Upstream, clip, delivers, fails, says
 from veo_mcp import artifacts, fetching, held_files
 from veo_mcp.artifacts import ATTEMPTS, Artifacts, Fetched, sha256
-from veo_mcp.errors import ArtifactError, BadFile, DownloadFailed, LinkExpired, NotSaved
+from veo_mcp.errors import ArtifactError, BadFile, DamagedFile, DownloadFailed, LinkExpired, NotSaved
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import State
 
@@ -481,11 +481,10 @@ async def test_what_is_no_whole_video_is_kept_as_damaged(
     fetch: Fetching, home: Artifacts, upstream: Upstream, content: bytes
 ) -> None:
     upstream.files = [delivers(content)]
-    failed = await fetch.fetch(JOB)
+    with pytest.raises(DamagedFile) as trouble:
+        await fetch.fetch(JOB)
     damaged = JOB.file_name().replace(".mp4", ".damaged.mp4")
-    assert failed.failure is not None
-    assert (failed.failure.name, failed.failure.charged, failed.failure.recoverable) == ("damaged_file", "yes", True)
-    assert str(home.folder / damaged) in failed.failure.message
+    assert str(home.folder / damaged) in str(trouble.value)
     assert names(home.folder) == [damaged]
     assert (home.folder / damaged).read_bytes() == content
 

@@ -19,7 +19,8 @@ VeoError
 └── ArtifactError            the finished file could not be brought home
     ├── LinkExpired          the result link no longer works: ask for a fresh one
     ├── DownloadFailed       network or server trouble: try again
-    ├── BadFile              what came is not a whole video
+    ├── BadFile              what came is no video
+    │   └── DamagedFile      or not a whole one
     └── NotSaved             this machine's disk or folder is the trouble
 
 Messages are written for whoever reads them, a model or a person: what happened, what to do.
@@ -128,6 +129,10 @@ class DownloadFailed(ArtifactError):
 
 class BadFile(ArtifactError):
     name = "bad_file"
+
+
+class DamagedFile(BadFile):
+    name = "damaged_file"
 
 
 class NotSaved(ArtifactError):

@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from veo_mcp import media, private
 from veo_mcp.artifacts import Artifacts, Fetched
-from veo_mcp.errors import ArtifactError, DownloadFailed, NotSaved
+from veo_mcp.errors import ArtifactError, DamagedFile, DownloadFailed, NotSaved
 from veo_mcp.jobs import Artifact, Failure, Job
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Fetching:
         await self._artifacts.check_folder(job.file_name(), owner=self._owner)
 
     async def fetch(self, job: Job) -> Job:
-        """Return the job completed, or failed because the file is damaged.
+        """Return the job completed.
 
         Raises:
             LinkExpired, DownloadFailed, BadFile: a fresh link may help.
@@ -82,8 +82,10 @@ class Fetching:
         except OSError as error:
             raise DownloadFailed(f"The downloaded file cannot be read ({error.strerror or error}).") from error
         if inspection.facts is None or inspection.damage:
-            return await self._damaged(job, part, inspection.damage or "it cannot be read")
-        return await self._keep(job, part, inspection.facts, inspection.unchecked)
+            raise await self._damaged(job, part, inspection.damage or "it cannot be read")
+        job = await self._keep(job, part, inspection.facts, inspection.unchecked)
+        await self._artifacts.discard_damaged(name)  # of an earlier try
+        return job
 
     async def _whole_after_all(self, job: Job, name: str) -> Job | None:
         """Take a file that was called damaged before, if it decodes now: the fault was an earlier version's."""
@@ -182,12 +184,9 @@ class Fetching:
             " upstream has it."
         )
 
-    async def _damaged(self, job: Job, part: Path, damage: str) -> Job:
+    async def _damaged(self, job: Job, part: Path, damage: str) -> DamagedFile:
         kept = await self._artifacts.keep_damaged(part, job.file_name())
-        message = f"What upstream delivered is not a whole video: {damage}. It is kept as {kept}. {PAID}"
-        return job.failed(
-            Failure(name="damaged_file", message=message, charged="yes", recoverable=True), at=self._clock()
-        )
+        return DamagedFile(f"What upstream delivered is not a whole video: {damage}. It is kept as {kept}.")
 
 
 def given_up(job: Job, error: ArtifactError, *, at: datetime) -> Job:
