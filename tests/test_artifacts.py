@@ -191,7 +191,8 @@ async def test_a_server_that_cannot_be_reached_is_asked_again_a_few_times(home: 
 async def test_a_download_that_gets_further_at_every_try_ends_however_often_it_is_cut(
     home: Artifacts, upstream: Upstream
 ) -> None:
-    upstream.files = [Shelf(cut=len(CONTENT) // 30)] * 30 + [Shelf()]
+    pieces: list[Answer] = [Shelf(cut=len(CONTENT) // 30)] * 30
+    upstream.files = [*pieces, Shelf()]
     assert await download(home) == CONTENT
     starts = [int(request.headers["range"][6:-1]) for request in upstream.downloads[1:]]
     assert starts == sorted(set(starts))

@@ -267,7 +267,7 @@ async def test_a_step_that_keeps_crashing_ends_in_a_stated_failure_that_can_be_m
     [
         (says(status=403), "link_expired", 10),
         (delivers(b"<html>Sign in</html>", "text/html"), "bad_file", 10),
-        (delivers(b"half a video"), "damaged_file", 3),
+        (delivers(b"half a video"), "damaged_file", 4),
     ],
 )
 async def test_a_file_that_upstream_does_not_give_is_asked_for_again_without_paying(
@@ -316,7 +316,7 @@ async def test_an_inspection_that_cannot_run_costs_the_facts_and_not_the_paid_vi
 
 
 async def test_a_file_that_an_earlier_version_called_damaged_is_taken_once_it_decodes(place: Place) -> None:
-    place.upstream.files = [delivers(clip()[:5000])] * 3 + [says(status=403)]
+    place.upstream.files = [delivers(clip()[:5000])] * 4 + [says(status=403)]
     async with place.open() as studio:
         job = await ended(studio)
         (kept,) = place.settings().output_dir.iterdir()
@@ -325,7 +325,7 @@ async def test_a_file_that_an_earlier_version_called_damaged_is_taken_once_it_de
         assert whole.state is State.COMPLETED
         assert whole.file is not None
         assert list(place.settings().output_dir.iterdir()) == [whole.file.path]
-    assert len(downloads(place)) == 3
+    assert len(downloads(place)) == 4
 
 
 async def test_a_damaged_file_that_cannot_be_opened_keeps_nobody_from_downloading(
@@ -338,12 +338,12 @@ async def test_a_damaged_file_that_cannot_be_opened_keeps_nobody_from_downloadin
             raise PermissionError(13, "Permission denied", str(path))
         return await inspect(path, **options)
 
-    place.upstream.files = [delivers(clip()[:5000])] * 3 + [delivers(clip())]
+    place.upstream.files = [delivers(clip()[:5000])] * 4 + [delivers(clip())]
     async with place.open() as studio:
         job = await ended(studio)
         monkeypatch.setattr(fetching.media, "inspect", refused)
         assert (await studio.wait(await studio.look_up(job.handle), 10)).state is State.COMPLETED
-    assert len(downloads(place)) == 4
+    assert len(downloads(place)) == 5
 
 
 @pytest.mark.parametrize("says_length", [True, False])
@@ -356,7 +356,7 @@ async def test_a_file_that_comes_cut_a_few_times_is_not_the_end(place: Place, *,
     def cut(_: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(200, headers={"content-type": "video/mp4", **length}, content=half())
 
-    place.upstream.files = [cut, cut, delivers(clip())]
+    place.upstream.files = [cut, cut, cut, delivers(clip())]
     job = await made(place)
     assert job.file is not None
     assert job.file.path.read_bytes() == clip()

@@ -35,6 +35,9 @@ MOST_ATTEMPTS = 500
 ATTEMPT_SECONDS = 600.0
 """The longest that one try may take in all: the timeouts above only bound each pause in it."""
 
+CLEANING_SECONDS = 5.0
+"""How long a folder that does not answer keeps whoever is to end from ending."""
+
 LONGEST_QUIET_SECONDS = 600
 """The longest `Retry-After` that is kept."""
 
@@ -81,7 +84,7 @@ class Artifacts:
             NotSaved: the folder cannot be written, has no room, or takes no file of this name.
         """
         try:
-            await anyio.to_thread.run_sync(_try_out, self._part(name, owner))
+            await anyio.to_thread.run_sync(_try_out, self._part(name, owner), abandon_on_cancel=True)
         except (OSError, UnicodeEncodeError) as error:
             what, cure = _trouble(self.folder, error)
             raise NotSaved(f"Not ordered: {what}. Nothing was sent or charged. {cure}, then order it.") from error
@@ -104,7 +107,7 @@ class Artifacts:
         """
         part = self._part(name, owner)
         with self._disk():
-            await anyio.to_thread.run_sync(_prepare, self.folder, part)
+            await anyio.to_thread.run_sync(_prepare, self.folder, part, abandon_on_cancel=True)
             await self._attempts(url, part, pause)
         return part
 
@@ -149,18 +152,18 @@ class Artifacts:
             return await anyio.to_thread.run_sync(_set_aside, part, self.damaged(name))
 
     async def discard_damaged(self, name: str) -> None:
-        with anyio.CancelScope(shield=True), suppress(OSError):
-            await anyio.to_thread.run_sync(held_files.unlink, self.damaged(name))
+        with anyio.move_on_after(CLEANING_SECONDS, shield=True), suppress(OSError):
+            await anyio.to_thread.run_sync(held_files.unlink, self.damaged(name), abandon_on_cancel=True)
 
     async def discard(self, name: str, *, owner: str) -> None:
-        with anyio.CancelScope(shield=True), suppress(OSError, UnicodeEncodeError):
-            await anyio.to_thread.run_sync(held_files.unlink, self._part(name, owner))
+        with anyio.move_on_after(CLEANING_SECONDS, shield=True), suppress(OSError, UnicodeEncodeError):
+            await anyio.to_thread.run_sync(held_files.unlink, self._part(name, owner), abandon_on_cancel=True)
 
     async def find(self, name: str, *, size_bytes: int, digest: str) -> Path | None:
         """Return the file of this name in the folder, if it is the very one; it is read only where its size fits."""
         path = self.folder / name
         with suppress(OSError):
-            if await anyio.to_thread.run_sync(_holds, path, size_bytes, digest):
+            if await anyio.to_thread.run_sync(_holds, path, size_bytes, digest, abandon_on_cancel=True):
                 return path
         return None
 
@@ -184,7 +187,7 @@ class Artifacts:
 
         `same_file` holds the condition under which the rest fits what is here.
         """
-        have = await anyio.to_thread.run_sync(_size, part)
+        have = await anyio.to_thread.run_sync(_size, part, abandon_on_cancel=True)
         headers = {"User-Agent": f"veo-mcp/{__version__}", "Accept-Encoding": "identity"}
         if have:
             headers |= {"Range": f"bytes={have}-", **same_file}

@@ -11,7 +11,7 @@ from veo_mcp.errors import ArtifactError, BadFile, DamagedFile, DownloadFailed, 
 
 DEAD_LINKS = 6
 BAD_FILES = 3
-DAMAGED_FILES = 3
+DAMAGED_FILES = 4
 PATIENCE = 1800
 """For how long dead links and files that are no videos are tried again at least, in first pauses: half an hour."""
 
