@@ -37,9 +37,14 @@ def stopped(address: str) -> Generator[None]:
 
 
 class Relay:
-    """Forwards a loopback port to the server of the address, until it is `silent`: then it swallows everything."""
+    """Forwards a loopback port to the server of the address, until it is `silent`: then it swallows everything.
 
-    def __init__(self, address: str) -> None:
+    The first connection that sends `last_word` is swallowed from there on; others are not.
+    """
+
+    def __init__(self, address: str, *, last_word: bytes = b"") -> None:
+        self._last_word = last_word
+        self._muted: set[socket.socket] = set()
         given = conninfo_to_dict(address)
         self._target = (str(given.get("host", "127.0.0.1")), int(given.get("port") or 5432))
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -73,7 +78,9 @@ class Relay:
         said = b""
         with suppress(OSError):
             said = line.recv(65536)
-        if self.silent and said:
+        if self._last_word and self._last_word in said and not self._muted:
+            self._muted = {line, self._others[line]}
+        if said and (self.silent or line in self._muted):
             return
         if said:
             with suppress(OSError):
@@ -87,8 +94,8 @@ class Relay:
 
 
 @contextmanager
-def relayed(address: str) -> Generator[Relay]:
-    relay = Relay(address)
+def relayed(address: str, *, last_word: bytes = b"") -> Generator[Relay]:
+    relay = Relay(address, last_word=last_word)
     thread = threading.Thread(target=relay.run)
     thread.start()
     try:

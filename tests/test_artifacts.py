@@ -1,6 +1,7 @@
 """The file's way home: what a file server may do to it, and what this machine's disk may."""
 
 import errno
+import gzip
 import itertools
 import os
 import re
@@ -17,7 +18,7 @@ from studios import Clock, Inspections, a_job, a_request
 from upstream import LINK, Answer, Upstream, clip, delivers, fails, says
 from veo_mcp import artifacts, fetching, held_files
 from veo_mcp.artifacts import ATTEMPTS, Artifacts, Fetched, sha256
-from veo_mcp.errors import ArtifactError, BadFile, DownloadFailed, LinkExpired, NotSaved
+from veo_mcp.errors import ArtifactError, BadFile, DamagedFile, DownloadFailed, LinkExpired, NotSaved
 from veo_mcp.fetching import Fetching
 from veo_mcp.jobs import State
 
@@ -47,9 +48,9 @@ class Shelf:
             headers["content-length"] = str(len(body))
         if found and self.knows_ranges:
             headers["content-range"] = f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
-        return httpx2.Response(206 if "content-range" in headers else 200, headers=headers, content=self._sent(body))
+        return httpx2.Response(206 if "content-range" in headers else 200, headers=headers, content=self.sent(body))
 
-    async def _sent(self, body: bytes) -> AsyncIterator[bytes]:
+    async def sent(self, body: bytes) -> AsyncIterator[bytes]:
         yield body if self.cut is None else body[: self.cut]
         if self.cut is not None and self.breaks:
             raise httpx2.ReadError("the connection broke")
@@ -185,6 +186,87 @@ async def test_a_server_that_is_in_trouble_is_asked_again_a_few_times(
 async def test_a_server_that_cannot_be_reached_is_asked_again_a_few_times(home: Artifacts, upstream: Upstream) -> None:
     upstream.files = [fails(httpx2.ConnectError), fails(httpx2.ReadTimeout), Shelf()]
     assert await download(home) == CONTENT
+
+
+async def test_a_download_that_gets_further_at_every_try_ends_however_often_it_is_cut(
+    home: Artifacts, upstream: Upstream
+) -> None:
+    pieces: list[Answer] = [Shelf(cut=len(CONTENT) // 30)] * 30
+    upstream.files = [*pieces, Shelf()]
+    assert await download(home) == CONTENT
+    starts = [int(request.headers["range"][6:-1]) for request in upstream.downloads[1:]]
+    assert starts == sorted(set(starts))
+
+
+async def test_a_download_that_is_cut_at_the_same_place_again_and_again_is_given_up(
+    home: Artifacts, upstream: Upstream
+) -> None:
+    upstream.files = [Shelf(cut=HALF, knows_ranges=False)]
+    with pytest.raises(DownloadFailed):
+        await download(home)
+    assert len(upstream.downloads) == ATTEMPTS + 1
+
+
+async def test_a_download_of_ever_smaller_pieces_is_given_up(
+    home: Artifacts, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "MOST_ATTEMPTS", 7)
+    upstream.files = [Shelf(cut=1)]
+    with pytest.raises(DownloadFailed):
+        await download(home)
+    assert len(upstream.downloads) == 7
+
+
+@pytest.mark.parametrize("header", [b"etag", b"last-modified"])
+async def test_a_validator_that_is_not_ascii_is_not_sent_back_and_the_download_goes_on(
+    home: Artifacts, upstream: Upstream, header: bytes
+) -> None:
+    def first(request: httpx2.Request) -> httpx2.Response:
+        answer = Shelf(cut=HALF)(request)
+        answer.headers = httpx2.Headers([*answer.headers.raw, (header, b'"caf\xe9"')])
+        return answer
+
+    upstream.files = [first, Shelf()]
+    assert await download(home) == CONTENT
+    assert upstream.downloads[1].headers["range"] == f"bytes={HALF}-"
+    assert "if-range" not in upstream.downloads[1].headers
+
+
+@dataclass
+class Packed:
+    """A file server that packs what was asked for as it is, and announces the packed length."""
+
+    cut: int | None = None
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        packed = gzip.compress(CONTENT)
+        headers = {"content-type": "video/mp4", "content-encoding": "gzip", "content-length": str(len(packed))}
+        if "range" in request.headers:
+            headers["content-range"] = f"bytes 5-{len(packed) - 1}/{len(packed)}"
+            return httpx2.Response(206, headers=headers, content=Shelf().sent(packed[5:]))
+        return httpx2.Response(200, headers=headers, content=Shelf(cut=self.cut).sent(packed))
+
+
+async def test_a_file_that_comes_packed_is_unpacked(home: Artifacts, upstream: Upstream) -> None:
+    upstream.files = [Packed()]
+    assert await download(home) == CONTENT
+
+
+async def test_a_packed_file_that_was_cut_is_fetched_anew(home: Artifacts, upstream: Upstream) -> None:
+    upstream.files = [Packed(cut=2000), Packed()]
+    assert await download(home) == CONTENT
+    assert ["range" in request.headers for request in upstream.downloads] == [False, True, False]
+
+
+@pytest.mark.parametrize(("said", "kept"), [("30", 30), ("86400", 600), ("soon", None)])
+async def test_a_file_server_that_says_when_to_come_again_is_left_alone_until_then(
+    home: Artifacts, upstream: Upstream, said: str, kept: float | None
+) -> None:
+    upstream.files = [says(status=503, retry_after=said)]
+    with pytest.raises(DownloadFailed) as trouble:
+        await download(home)
+    assert trouble.value.retry_after == kept
+    assert len(upstream.downloads) == (1 if kept else ATTEMPTS)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
@@ -400,11 +482,10 @@ async def test_what_is_no_whole_video_is_kept_as_damaged(
     fetch: Fetching, home: Artifacts, upstream: Upstream, content: bytes
 ) -> None:
     upstream.files = [delivers(content)]
-    failed = await fetch.fetch(JOB)
+    with pytest.raises(DamagedFile) as trouble:
+        await fetch.fetch(JOB)
     damaged = JOB.file_name().replace(".mp4", ".damaged.mp4")
-    assert failed.failure is not None
-    assert (failed.failure.name, failed.failure.charged, failed.failure.recoverable) == ("damaged_file", "yes", True)
-    assert str(home.folder / damaged) in failed.failure.message
+    assert str(home.folder / damaged) in str(trouble.value)
     assert names(home.folder) == [damaged]
     assert (home.folder / damaged).read_bytes() == content
 

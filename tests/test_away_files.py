@@ -1,5 +1,6 @@
 """A completed job whose file is not here stays completed: the folder may come back, and the file with it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
@@ -12,7 +13,8 @@ from test_jobs import ARTIFACT
 from test_moved_files import path_of
 from test_watcher import leave_behind, made
 from upstream import Answer, clip, completed, says, status
-from veo_mcp.fetching import NOT_HERE
+from veo_mcp.errors import NotSaved
+from veo_mcp.fetching import GONE, NOT_HERE
 from veo_mcp.jobs import Job, State
 from veo_mcp.results import video_uri
 
@@ -69,6 +71,37 @@ async def test_a_file_that_comes_back_while_it_is_fetched_again_is_taken(place: 
         found = await studio.wait(left, 10)
     assert (found.state, found.video, found.finished_at) == (State.COMPLETED, job.video, job.finished_at)
     assert len(place.upstream.downloads) == 1
+
+
+async def test_a_file_that_is_here_is_shown_while_another_machine_fetches_it_again(place: Place) -> None:
+    job = await made(place)
+    left = await leave_behind(
+        place, "another machine", lease=60, id="job_0", generation_id="g", state=State.DOWNLOADING, video=job.video
+    )
+    place.upstream.seen.clear()
+    async with place.open() as studio:
+        found = await studio.look_up(left.handle)
+        assert (found.state, found.video, found.note) == (State.COMPLETED, job.video, "")
+        assert await studio.sheet(found)
+        assert (await studio.known(left.id)).state is State.DOWNLOADING
+        path_of(job).unlink()
+        assert (await studio.look_up(left.handle)).state is State.DOWNLOADING
+    assert place.upstream.seen == []
+
+
+@pytest.mark.parametrize("how", ["emptied", "made shorter", "replaced by a folder"])
+async def test_a_file_that_was_spoiled_is_no_video_and_is_fetched_again(place: Place, how: str) -> None:
+    job = await made(place)
+    path = path_of(job)
+    path.unlink()
+    path.mkdir() if how == "replaced by a folder" else path.write_bytes(b"" if how == "emptied" else clip()[:-1])
+    async with place.open() as studio:
+        with pytest.raises(NotSaved, match=re.escape(GONE)):
+            await studio.sheet(job)
+        found = await studio.wait(await studio.look_up(job.handle), 10)
+    assert found.state is State.COMPLETED
+    assert path_of(found) == path.with_stem(f"{path.stem}-2")
+    assert path_of(found).read_bytes() == clip()
 
 
 async def test_a_job_that_an_earlier_version_failed_though_it_had_a_file_is_completed_again(place: Place) -> None:

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from loopback import Ear, Resolver, Socks5, listening, without_proxies
-from studios import PROMPT, Place, a_sandbox, fields_of, serving, text_of
+from studios import HASTY, PROMPT, Place, a_sandbox, fields_of, serving, text_of
 from upstream import LINK, Upstream, clip, completed, delivers, says
 from veo_mcp.artifacts import Artifacts
 from veo_mcp.errors import BadFile, DownloadFailed
@@ -180,6 +180,7 @@ async def test_behind_a_proxy_a_private_address_is_refused_and_names_are_left_to
 async def test_a_paid_video_behind_a_private_link_fails_with_the_reason_and_can_still_be_fetched(
     place: Place,
 ) -> None:
+    place.pace = HASTY
     place.upstream.polls = [completed("http://169.254.169.254/latest?token=1")]
     async with place.connect() as client:
         answer = await client.call_tool("generate_and_wait", {"prompt": PROMPT, "max_wait_seconds": 20})

@@ -11,9 +11,9 @@ import pytest
 from studios import PROMPT, QUICK, Place, a_request, fields_of, obstruct, text_of
 from test_watcher import FRESH, failure_of, leave_behind, noted
 from upstream import LINK, Answer, Gate, clip, completed, delivers, fails, says
-from veo_mcp.errors import BadFile, DownloadFailed, LinkExpired, NotSaved
+from veo_mcp.errors import ArtifactError, BadFile, DamagedFile, DownloadFailed, LinkExpired, NotSaved
 from veo_mcp.jobs import Job, State
-from veo_mcp.retrying import BAD_FILES, DEAD_LINKS, LATE_TRIES, Tries
+from veo_mcp.retrying import DEAD_LINKS, LATE_TRIES, PATIENCE, Tries
 from veo_mcp.studio import Studio
 from veo_mcp.watcher import GIVE_UP_SECONDS
 
@@ -31,7 +31,8 @@ async def stuck(place: Place, studio: Studio) -> Job:
 def counted(*errors: Any, fresh_link: bool = True) -> tuple[Tries, list[float]]:
     tries, pauses = Tries(), list[float]()
     for error in errors:
-        tries.count(error, fresh_link=fresh_link, pause=1)
+        tries.waited_for(tries.pause_seconds, pause=1)
+        tries.count(error, fresh_link=fresh_link, pause=1, poked=5)
         pauses.append(tries.pause_seconds)
     return tries, pauses
 
@@ -53,9 +54,35 @@ def test_trouble_here_or_on_the_way_is_never_the_end_while_the_link_may_live(err
     assert not counted(*[error] * (LATE_TRIES - 1))[0].are_over(most=LATE_TRIES)
 
 
-def test_what_upstream_says_again_and_again_is_the_end() -> None:
-    assert counted(*[LinkExpired("Dead.")] * DEAD_LINKS)[0].are_over(most=None)
-    assert counted(*[BadFile("No video.")] * BAD_FILES)[0].are_over(most=None)
+@pytest.mark.parametrize("error", [LinkExpired("Dead."), BadFile("No video.")])
+def test_what_upstream_says_for_half_an_hour_is_the_end(error: ArtifactError) -> None:
+    ends = [counted(*[error] * tries)[0].are_over(most=None) for tries in range(1, 16)]
+    assert ends == [False] * 13 + [True] * 2
+    assert sum(counted(*[error] * 13)[1]) == pytest.approx(PATIENCE, abs=300)
+
+
+def test_a_damaged_file_is_tried_a_few_times_and_is_the_end_then() -> None:
+    ends = [counted(*[DamagedFile("Half.")] * tries)[0].are_over(most=None) for tries in range(1, 6)]
+    assert ends == [False, False, False, True, True]
+
+
+def test_who_asks_again_and_again_does_not_bring_the_end_nearer() -> None:
+    tries = Tries()
+    for _ in range(100):
+        tries.count(BadFile("No video."), fresh_link=True, pause=1, poked=5)
+        assert not tries.are_over(most=None)
+        tries.waited_for(tries.shortest_seconds, pause=1)
+    assert tries.waited == 2 + 4 + 98 * 5
+
+
+def test_a_file_server_is_left_alone_for_as_long_as_it_says_though_somebody_asks() -> None:
+    busy = DownloadFailed("Busy.", retry_after=90)
+    tries, pauses = counted(*[busy] * 8)
+    assert (pauses, tries.shortest_seconds) == ([90] * 6 + [128, 256], 90)
+    assert "tried again by itself in 90 s." in counted(busy)[0].note(busy)
+
+
+def test_what_upstream_never_said_is_no_end() -> None:
     assert not counted(*[LinkExpired("Dead.")] * 100, fresh_link=False)[0].are_over(most=None)
 
 

@@ -80,6 +80,22 @@ async def test_whoever_is_cancelled_and_whoever_closes_does_not_wait_for_a_silen
         await store.close()
 
 
+@pytest.mark.parametrize("word", [b"set_config", b"advisory_xact_lock", b"schema_version", b"COMMIT"])
+async def test_a_connection_that_falls_silent_after_the_login_is_cut_and_the_next_call_makes_another(
+    address: str, word: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Store(Database(address))
+    job = await insert(first, a_job(1))
+    await first.close()
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    with relayed(address, last_word=word) as relay:
+        store = Store(Database(relay.address))
+        with anyio.fail_after(30), pytest.raises(LedgerError, match="at VEO_MCP_DATABASE_URL cannot be used"):
+            await store.get(job.id, account=ACCOUNT)
+        assert await answered(store, job) == job
+        await store.close()
+
+
 async def test_a_call_that_is_cancelled_but_ends_soon_is_not_torn(address: str) -> None:
     store = Store(Database(address))
     assert await store.get("any", account=ACCOUNT) is None

@@ -27,8 +27,19 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 512 << 20
 TIMEOUT = httpx2.Timeout(60, connect=15)
 ATTEMPTS = 4
+"""How often in a row a try may fail that brings the file no further."""
+
+MOST_ATTEMPTS = 500
+"""How often a file is tried in all whose every try brings a little more of it."""
+
 ATTEMPT_SECONDS = 600.0
 """The longest that one try may take in all: the timeouts above only bound each pause in it."""
+
+CLEANING_SECONDS = 5.0
+"""How long a folder that does not answer keeps whoever is to end from ending."""
+
+LONGEST_QUIET_SECONDS = 600
+"""The longest `Retry-After` that is kept."""
 
 ROOM_BYTES = 100 << 20
 """What must be free before a video is ordered: a few of the largest that come, for they may finish together."""
@@ -73,7 +84,7 @@ class Artifacts:
             NotSaved: the folder cannot be written, has no room, or takes no file of this name.
         """
         try:
-            await anyio.to_thread.run_sync(_try_out, self._part(name, owner))
+            await anyio.to_thread.run_sync(_try_out, self._part(name, owner), abandon_on_cancel=True)
         except (OSError, UnicodeEncodeError) as error:
             what, cure = _trouble(self.folder, error)
             raise NotSaved(f"Not ordered: {what}. Nothing was sent or charged. {cure}, then order it.") from error
@@ -96,19 +107,27 @@ class Artifacts:
         """
         part = self._part(name, owner)
         with self._disk():
-            await anyio.to_thread.run_sync(_prepare, self.folder, part)
-            same_file: dict[str, str] = {}
-            for attempt in range(ATTEMPTS):
-                try:
-                    async with self._turns:
-                        await self._attempt(url, part, same_file)
-                    break
-                except DownloadFailed as error:
-                    if attempt == ATTEMPTS - 1:
-                        raise
-                    logger.warning("download interrupted (%s), trying again", error)
-                    await anyio.sleep(pause * 2**attempt)
+            await anyio.to_thread.run_sync(_prepare, self.folder, part, abandon_on_cancel=True)
+            await self._attempts(url, part, pause)
         return part
+
+    async def _attempts(self, url: str, part: Path, pause: float) -> None:
+        """Try until the file is here; a try that brought more of it than was ever here costs none of the others."""
+        same_file: dict[str, str] = {}
+        reached = fruitless = 0
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            try:
+                async with self._turns:
+                    await self._attempt(url, part, same_file)
+            except DownloadFailed as error:
+                have = await anyio.to_thread.run_sync(_size, part, abandon_on_cancel=True)
+                reached, fruitless = max(have, reached), 0 if have > reached else fruitless + 1
+                if fruitless == ATTEMPTS or attempt == MOST_ATTEMPTS or error.retry_after:
+                    raise
+                logger.warning("download interrupted (%s), trying again", error)
+                await anyio.sleep(pause * 2 ** max(fruitless - 1, 0))
+            else:
+                return
 
     async def keep(self, part: Path, name: str) -> Fetched:
         """Give the checked file its final name.
@@ -133,18 +152,18 @@ class Artifacts:
             return await anyio.to_thread.run_sync(_set_aside, part, self.damaged(name))
 
     async def discard_damaged(self, name: str) -> None:
-        with anyio.CancelScope(shield=True), suppress(OSError):
-            await anyio.to_thread.run_sync(held_files.unlink, self.damaged(name))
+        with anyio.move_on_after(CLEANING_SECONDS, shield=True), suppress(OSError):
+            await anyio.to_thread.run_sync(held_files.unlink, self.damaged(name), abandon_on_cancel=True)
 
     async def discard(self, name: str, *, owner: str) -> None:
-        with anyio.CancelScope(shield=True), suppress(OSError, UnicodeEncodeError):
-            await anyio.to_thread.run_sync(held_files.unlink, self._part(name, owner))
+        with anyio.move_on_after(CLEANING_SECONDS, shield=True), suppress(OSError, UnicodeEncodeError):
+            await anyio.to_thread.run_sync(held_files.unlink, self._part(name, owner), abandon_on_cancel=True)
 
     async def find(self, name: str, *, size_bytes: int, digest: str) -> Path | None:
         """Return the file of this name in the folder, if it is the very one; it is read only where its size fits."""
         path = self.folder / name
         with suppress(OSError):
-            if await anyio.to_thread.run_sync(_holds, path, size_bytes, digest):
+            if await anyio.to_thread.run_sync(_holds, path, size_bytes, digest, abandon_on_cancel=True):
                 return path
         return None
 
@@ -168,7 +187,7 @@ class Artifacts:
 
         `same_file` holds the condition under which the rest fits what is here.
         """
-        have = await anyio.to_thread.run_sync(_size, part)
+        have = await anyio.to_thread.run_sync(_size, part, abandon_on_cancel=True)
         headers = {"User-Agent": f"veo-mcp/{__version__}", "Accept-Encoding": "identity"}
         if have:
             headers |= {"Range": f"bytes={have}-", **same_file}
@@ -176,11 +195,14 @@ class Artifacts:
             async with self._links.opened(url, headers=headers, pauses=TIMEOUT) as response:
                 if response.status_code == 416:  # less than is here: nothing of it fits
                     await anyio.to_thread.run_sync(held_files.unlink, part)
+                if response.status_code == 206 and _is_encoded(response):  # its places are not those of the file
+                    await anyio.to_thread.run_sync(held_files.unlink, part)
+                    raise DownloadFailed("The file server resumed in another encoding.")
                 start, total = _start_and_total(response, have)
                 same_file |= _condition(response)
                 await _receive(response, part, start, total)
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-            raise BadFile(NOT_AN_ADDRESS) from error
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, UnicodeEncodeError) as error:
+            raise BadFile(NOT_AN_ADDRESS) from error  # that the file's own name can be spelled is known by now
         except httpx2.HTTPError as error:
             raise DownloadFailed(f"The download was cut ({type(error).__name__}).") from error
 
@@ -193,11 +215,11 @@ def _start_and_total(response: httpx2.Response, have: int) -> tuple[int, int | N
     if status in _GONE:
         raise LinkExpired(f"The result link no longer works (HTTP {status}).")
     if not response.is_success:
-        raise DownloadFailed(f"The file server answered HTTP {status}.")
+        raise DownloadFailed(f"The file server answered HTTP {status}.", retry_after=_retry_after(response))
     kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind and not kind.startswith("video/") and kind not in ("application/octet-stream", "binary/octet-stream"):
         raise BadFile(f"What upstream delivered is {quoted(kind, 60)}, not a video.")
-    start, total = 0, _length(response.headers.get("content-length"))
+    start, total = 0, None if _is_encoded(response) else _length(response.headers.get("content-length"))
     if status == 206:
         found = re.match(r"bytes (\d{1,18})-\d+/(\d+|\*)", response.headers.get("content-range", ""))
         if found is None or int(found[1]) > have:
@@ -209,10 +231,26 @@ def _start_and_total(response: httpx2.Response, have: int) -> tuple[int, int | N
 
 
 def _condition(response: httpx2.Response) -> dict[str, str]:
-    """Return `If-Range` for a later resumption (RFC 9110, 13.1.5: a strong validator only)."""
+    """Return `If-Range` for a later resumption (RFC 9110, 13.1.5: a strong validator only).
+
+    One that is not ASCII cannot be sent back as it came.
+    """
     tag = response.headers.get("etag", "")
     validator = tag if tag.startswith('"') else response.headers.get("last-modified", "")
-    return {"If-Range": validator} if validator else {}
+    return {"If-Range": validator} if validator and validator.isascii() and validator.isprintable() else {}
+
+
+def _is_encoded(response: httpx2.Response) -> bool:
+    """Say whether the bytes are packed, although plain ones were asked for: lengths are then those of the packed."""
+    return response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    """Return for how many seconds a busy server wants to be left alone, if it says so in seconds."""
+    if response.status_code not in (429, 503):
+        return None
+    seconds = _length(response.headers.get("retry-after", "").strip())
+    return None if seconds is None else float(min(seconds, LONGEST_QUIET_SECONDS))
 
 
 def _length(text: str | None) -> int | None:
@@ -222,16 +260,18 @@ def _length(text: str | None) -> int | None:
 async def _receive(response: httpx2.Response, part: Path, start: int, total: int | None) -> None:
     mode = "r+b" if start else "wb"
     opened = await anyio.to_thread.run_sync(lambda: held_files.patiently(lambda: part.open(mode)))
-    async with anyio.wrap_file(opened) as file:
+    file, size = anyio.wrap_file(opened), start
+    try:
         await file.seek(start)
         await file.truncate()
-        size = start
-        async for chunk in response.aiter_bytes(1 << 18):
+        async for chunk in response.aiter_bytes():  # as they come: what a larger chunk waits for is lost at a cut
             size += len(chunk)
             if size > MAX_BYTES:
                 raise BadFile(f"The file is larger than {MAX_BYTES} bytes.")
             await file.write(chunk)
-        await file.flush()
+    finally:
+        with anyio.CancelScope(shield=True):  # what came before the time was up is written too
+            await file.aclose()
     if total is not None and size != total:
         raise DownloadFailed(f"The download ended after {size} of {total} bytes.")
 

@@ -195,12 +195,16 @@ async def _serve_stdio(settings: Settings) -> None:
                     yield studio
             finally:
                 if told_to_end.is_set():
-                    # All is closed. The thread that reads stdin would keep the process until the client hangs up.
-                    tracing.finish()
-                    logging.shutdown()
-                    os._exit(0)
+                    end()  # here: the SDK waits for stdin's end after this
+
+        def end() -> None:
+            """End although threads wait for stdin, or for a folder that does not answer: all is closed by now."""
+            tracing.finish()
+            logging.shutdown()
+            os._exit(0)
 
         await _build(settings, opening=opening).run_stdio_async()
+        end()
 
 
 def is_loopback(host: str) -> bool:

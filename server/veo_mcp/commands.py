@@ -144,9 +144,10 @@ async def show(settings: Settings, generation_id: str, pictures: Pictures) -> st
         if job.file is None or result.video is None:
             raise InvalidRequest(f"There is nothing to show yet. {wording.summary(result)}")
         path = job.file.path
-        if job.is_away and not await studio.fetching.has_folder(job.file):
+        is_gone = job.is_away and not await studio.fetching.is_there(path)  # what is there can be looked into
+        if is_gone and not await studio.fetching.has_folder(job.file):
             raise InvalidRequest(job.note)
-        if job.is_away:
+        if is_gone:
             again = f"veo-mcp status {shlex.quote(generation_id)} --wait 60"
             raise InvalidRequest(f"The file {path} is gone. {again} fetches it again while upstream has it.")
         inspection = await studio.fetching.look(job, path)

@@ -19,7 +19,8 @@ VeoError
 └── ArtifactError            the finished file could not be brought home
     ├── LinkExpired          the result link no longer works: ask for a fresh one
     ├── DownloadFailed       network or server trouble: try again
-    ├── BadFile              what came is not a whole video
+    ├── BadFile              what came is no video
+    │   └── DamagedFile      or not a whole one
     └── NotSaved             this machine's disk or folder is the trouble
 
 Messages are written for whoever reads them, a model or a person: what happened, what to do.
@@ -117,11 +118,21 @@ class LinkExpired(ArtifactError):
 
 
 class DownloadFailed(ArtifactError):
+    """Network or server trouble; `retry_after` is in seconds, None where the file server named none."""
+
     name = "download_failed"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class BadFile(ArtifactError):
     name = "bad_file"
+
+
+class DamagedFile(BadFile):
+    name = "damaged_file"
 
 
 class NotSaved(ArtifactError):

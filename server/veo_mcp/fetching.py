@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from veo_mcp import media, private
 from veo_mcp.artifacts import Artifacts, Fetched
-from veo_mcp.errors import ArtifactError, DownloadFailed, NotSaved
+from veo_mcp.errors import ArtifactError, DamagedFile, DownloadFailed, NotSaved
 from veo_mcp.jobs import Artifact, Failure, Job
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Fetching:
         await self._artifacts.check_folder(job.file_name(), owner=self._owner)
 
     async def fetch(self, job: Job) -> Job:
-        """Return the job completed, or failed because the file is damaged.
+        """Return the job completed.
 
         Raises:
             LinkExpired, DownloadFailed, BadFile: a fresh link may help.
@@ -82,8 +82,10 @@ class Fetching:
         except OSError as error:
             raise DownloadFailed(f"The downloaded file cannot be read ({error.strerror or error}).") from error
         if inspection.facts is None or inspection.damage:
-            return await self._damaged(job, part, inspection.damage or "it cannot be read")
-        return await self._keep(job, part, inspection.facts, inspection.unchecked)
+            raise await self._damaged(job, part, inspection.damage or "it cannot be read")
+        job = await self._keep(job, part, inspection.facts, inspection.unchecked)
+        await self._artifacts.discard_damaged(name)  # of an earlier try
+        return job
 
     async def _whole_after_all(self, job: Job, name: str) -> Job | None:
         """Take a file that was called damaged before, if it decodes now: the fault was an earlier version's."""
@@ -118,7 +120,7 @@ class Fetching:
         picture = self.previews_of(job) / name
         if job.file is None:
             raise NotSaved(GONE)
-        if not await self.is_there(job.file.path):
+        if not await self.is_in_place(job.file):
             raise await self.missing(job.file)
         if looks and not await self.is_there(picture):
             await self.look(job, job.file.path)
@@ -144,19 +146,23 @@ class Fetching:
     async def look(self, job: Job, path: Path) -> media.Inspection:
         """Look inside the job's file, and make its pictures where they are older than it."""
         with suppress(OSError):  # whoever writes the pictures there says what is wrong
-            await anyio.to_thread.run_sync(private.make_folder, self._previews)
+            await anyio.to_thread.run_sync(private.make_folder, self._previews, abandon_on_cancel=True)
         return await media.inspect(path, into=self.previews_of(job))
 
     async def is_there(self, path: Path) -> bool:
         """Say whether the file can be seen; one in a folder that may not be searched cannot."""
-        return await anyio.to_thread.run_sync(os.path.exists, path)
+        return await anyio.to_thread.run_sync(os.path.isfile, path, abandon_on_cancel=True)
+
+    async def is_in_place(self, file: Artifact) -> bool:
+        """Say whether a file of the video's size is where it was saved; its bytes are not read."""
+        return await anyio.to_thread.run_sync(_has_size, file.path, file.size_bytes, abandon_on_cancel=True)
 
     async def find(self, file: Artifact) -> Path | None:
         """Return where the file is: where it was saved, or in the folder of videos, where it or its folder was moved.
 
         The database may come from another system: a Windows path has its name after the last slash of either kind.
         """
-        if await self.is_there(file.path):
+        if await self.is_in_place(file):
             return file.path
         name = PureWindowsPath(file.path).name
         return await self._artifacts.find(name, size_bytes=file.size_bytes, digest=file.sha256)
@@ -167,7 +173,9 @@ class Fetching:
 
     async def has_folder(self, file: Artifact) -> bool:
         """Say whether the folder that the file was saved in is on this machine at the moment."""
-        return file.path.is_absolute() and await anyio.to_thread.run_sync(os.path.isdir, file.path.parent)
+        return file.path.is_absolute() and await anyio.to_thread.run_sync(
+            os.path.isdir, file.path.parent, abandon_on_cancel=True
+        )
 
     async def absence(self, file: Artifact, why: str) -> str:
         """Say that a completed job's file is not here, where it was saved and what to do. `why`: the last try's end."""
@@ -182,18 +190,22 @@ class Fetching:
             " upstream has it."
         )
 
-    async def _damaged(self, job: Job, part: Path, damage: str) -> Job:
+    async def _damaged(self, job: Job, part: Path, damage: str) -> DamagedFile:
         kept = await self._artifacts.keep_damaged(part, job.file_name())
-        message = f"What upstream delivered is not a whole video: {damage}. It is kept as {kept}. {PAID}"
-        return job.failed(
-            Failure(name="damaged_file", message=message, charged="yes", recoverable=True), at=self._clock()
-        )
+        return DamagedFile(f"What upstream delivered is not a whole video: {damage}. It is kept as {kept}.")
 
 
 def given_up(job: Job, error: ArtifactError, *, at: datetime) -> Job:
     """Fail the job after the last try; its handle still brings the file home while upstream has it."""
     message = f"{error} {PAID}"
     return job.failed(Failure(name=error.name, message=message, charged="yes", recoverable=True), at=at)
+
+
+def _has_size(path: Path, size_bytes: int) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size == size_bytes
+    except OSError:
+        return False
 
 
 def _artifact(fetched: Fetched, facts: media.Facts) -> Artifact:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import anyio
+import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
@@ -128,7 +128,7 @@ def as_they_are(read: Iterable[ReadResourceContents]) -> list[ReadResourceConten
 
 async def _bytes(path: Path) -> bytes:
     try:
-        return await anyio.Path(path).read_bytes()
+        return await anyio.to_thread.run_sync(path.read_bytes, abandon_on_cancel=True)
     except FileNotFoundError as error:
         raise NotSaved(GONE) from error
     except OSError as error:

@@ -40,6 +40,9 @@ USUAL_SECONDS = {"aimlapi": 75.0, "sandbox": 15.0}
 CHECK_SECONDS = 1.0
 """How often a waiter looks at a job that another process tends."""
 
+HAS_A_FILE = UPSTREAM | {State.DOWNLOADING, State.COMPLETED}
+"""States in which a job's file may be here, if it ever was."""
+
 REPORT_SECONDS = 5.0
 """The longest that a follower hears nothing."""
 
@@ -286,16 +289,17 @@ class Studio:
     async def located(self, job: Job) -> Job:
         """Return the job with the place where its file is now, which is noted, or with a note that it is not here.
 
+        A job that is fetched again, because another machine has no file, is completed as long as the file is here.
         Noting a place is everybody's right, whoever owns the job: no network is used. That a file is not here is true
         of this moment and this machine, and is written nowhere.
         """
-        if job.file is None:
+        if job.video is None or job.state not in HAS_A_FILE:
             return job
-        place = await self.fetching.find(job.file)
+        place = await self.fetching.find(job.video)
         if place is None:
-            return replace(job, note=await self.fetching.absence(job.file, job.note))
-        found = replace(job, video=replace(job.file, path=place), note="")
-        if place != job.file.path:
+            return job if job.is_active else replace(job, note=await self.fetching.absence(job.video, job.note))
+        found = job.still_completed(replace(job.video, path=place))
+        if place != job.video.path:
             with suppress(LedgerError):  # it is found again the next time
                 await self.store.note_place(found)
         return found

@@ -66,6 +66,7 @@ class Pace:
     lease: float = 20
     beat: float = 5
     retry: float = 1
+    poked: float = 5
 
     def until_next_poll(self, job: Job, elapsed: float) -> float:
         """Ask often while the job is young, every ten seconds later, seldom when it is overdue."""
@@ -328,17 +329,24 @@ class Watcher:
         """Try to bring the file home; every try but the first after a poll asks for a fresh link before."""
         fetches, is_fresh = tries.fetches, tries.polls > 0
         if fetches.pause_seconds:
-            await self.pulse.wait_for_poke(job.id, fetches.pause_seconds)
+            await self._rest(job, fetches)
         if fetches.made or not tries.polls:
             job, is_fresh = await self._with_fresh_link(job)
         try:
             return await self.fetching.fetch(job)
         except ArtifactError as error:
             logger.warning("%s: %s", job.id, error)
-            fetches.count(error, fresh_link=is_fresh, pause=self.pace.retry)
+            fetches.count(error, fresh_link=is_fresh, pause=self.pace.retry, poked=self.pace.poked)
             if fetches.are_over(most=self._most_tries(job)):
                 return given_up(job, error, at=self.clock())
             return job.move(State.DOWNLOADING, note=fetches.note(error))
+
+    async def _rest(self, job: Job, fetches: retrying.Tries) -> None:
+        """Wait for the next try; whoever asks cuts it short, but however often they ask, not to nothing."""
+        began = anyio.current_time()
+        await self.pulse.wait_for_poke(job.id, fetches.pause_seconds)
+        await anyio.sleep_until(began + fetches.shortest_seconds)
+        fetches.waited_for(anyio.current_time() - began, pause=self.pace.retry)
 
     def _most_tries(self, job: Job) -> int | None:
         """Return after how many tries to go on is pointless: the link may be dead by now, or the file was here before.

@@ -59,6 +59,18 @@ async def test_a_server_ends_cleanly_while_a_call_waits_and_the_job_goes_on_in_t
 
 
 @ENDINGS
+async def test_a_server_ends_cleanly_while_the_folder_of_videos_does_not_answer(scene: Scene, ending: str) -> None:
+    hang = scene.folder / "hang"
+    async with wired(scene, E2E_HANG=str(hang)) as wire:
+        made = await wire.answer(await wire.call("generate_and_wait", prompt=PROMPT, duration=4))
+        hang.touch()
+        await wire.call("get_video_status", generation_id=made["result"]["structuredContent"]["generation_id"])
+        await until(hang.with_suffix(".asked").exists)
+        await end(wire, ending)
+        assert await wire.ended(PROMPT_END_SECONDS) == 0
+
+
+@ENDINGS
 async def test_a_paid_call_that_is_being_answered_is_recorded_before_the_end(scene: Scene, ending: str) -> None:
     gate = scene.upstream.gate("charged", PROMPT)
     ending_sign = scene.folder / "ending"

@@ -3,8 +3,9 @@
 E2E_STOP="veo_mcp.store:Store.accept" stops the process's first call of that function before it does anything (with a
 trailing `!` after it has), and E2E_SIGN is the file that says so. The process goes on living, and beating, until it is
 killed; once the file `<sign>.go` is there, the call goes on. E2E_TELL names a plain function whose call only makes the
-file. E2E_BREAK is a file that ends a server on Windows as Ctrl-Break does. E2E_CLOCK is how many seconds the process's
-clock is fast; SQLite, and what counts the seconds of a pause, keep the right time.
+file. E2E_HANG is a file: while it is there, nobody is told whether a video is, as on a network disk whose server is
+gone; who asks makes `<file>.asked`. E2E_BREAK is a file that ends a server on Windows as Ctrl-Break does. E2E_CLOCK is
+how many seconds the process's clock is fast; SQLite, and what counts the seconds of a pause, keep the right time.
 """
 
 import functools
@@ -55,6 +56,18 @@ def _telling(function: Callable[..., Any], sign: Path) -> Callable[..., Any]:
         return function(*args, **kwargs)
 
     return tell
+
+
+def _hang_for(sign: Path) -> None:
+    stat = os.stat
+
+    def ask(path: Any, **options: Any) -> os.stat_result:
+        while str(path).endswith(".mp4") and sign.exists():
+            sign.with_suffix(".asked").touch()
+            time.sleep(0.02)
+        return stat(path, **options)
+
+    os.stat = ask
 
 
 def _place(target: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -129,6 +142,8 @@ def main() -> None:
         _place(place, functools.partial(_stopping, sign=sign, afterwards=place.endswith("!")))
     if "E2E_TELL" in os.environ:
         _place(os.environ["E2E_TELL"], functools.partial(_telling, sign=Path(os.environ["E2E_SIGN"])))
+    if "E2E_HANG" in os.environ:
+        _hang_for(Path(os.environ["E2E_HANG"]))
     if "E2E_BREAK" in os.environ:
         threading.Thread(target=_break_when_told, args=(Path(os.environ["E2E_BREAK"]),), daemon=True).start()
     cli.main()

@@ -57,7 +57,7 @@ async def inspect(path: Path, *, into: Path | None = None, wall_seconds: float =
     """
     async with _limit():
         try:
-            header = await anyio.to_thread.run_sync(read_header, path)
+            header = await anyio.to_thread.run_sync(read_header, path, abandon_on_cancel=True)
         except Damaged as damage:
             return Inspection(damage=str(damage))
         if header.limit:

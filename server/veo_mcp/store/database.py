@@ -180,6 +180,8 @@ class Database:
         self._connection = self._connect()
         with ExitStack() as undo:
             undo.callback(self._drop)
+            if self.is_postgres:
+                postgres.limit_session(self._connection, busy_seconds=BUSY_SECONDS)
             if self._worker.is_stuck:  # meanwhile the caller was told that nothing is known
                 raise LedgerError(f"The jobs database {self._place} took too long to answer.")
             self._transaction(lambda execute: self._migrate(execute, undo), postgres.MIGRATION_LOCK)

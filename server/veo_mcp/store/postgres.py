@@ -25,7 +25,7 @@ _UNREADABLE = (
 def connect(address: str, *, busy_seconds: float) -> Any:
     """Return a psycopg connection that gives up on a server that has gone.
 
-    What the address itself sets is left as it is.
+    What the address itself sets is left as it is. The limits of the session are set by `limit_session`.
 
     Raises:
         LedgerError: there is no psycopg, the address cannot be read, or the server not be reached. Neither the message
@@ -47,7 +47,6 @@ def connect(address: str, *, busy_seconds: float) -> Any:
             prepare_threshold=None,  # a prepared SELECT * is an error once a newer program has added a column
             **{name: value for name, value in usual.items() if name not in given},
         )
-        _limit_session(connection, busy_seconds)
     except (psycopg.Error, OSError, ValueError) as error:
         said = quoted(_without_secrets(str(error), given))
     else:
@@ -85,9 +84,10 @@ def _time_limits(psycopg: Any, busy_seconds: float) -> dict[str, int]:
     return limits
 
 
-def _limit_session(connection: Any, busy_seconds: float) -> None:
+def limit_session(connection: Any, *, busy_seconds: float) -> None:
     """Let the server end what waits too long, and a transaction whose process is frozen, with the locks it holds.
 
+    Whoever calls this can `cut` the connection meanwhile: the server may fall silent right after the login.
     `client` is the source of what the address sets in its `options`.
     """
     milliseconds = int(busy_seconds * 1000)
@@ -98,11 +98,7 @@ def _limit_session(connection: Any, busy_seconds: float) -> None:
     }
     sql = """SELECT set_config(name, (%s::jsonb) ->> name, false) FROM pg_settings
         WHERE name = ANY(%s) AND source <> 'client'"""
-    try:
-        connection.execute(sql, [_json(limits), list(limits)])
-    except BaseException:
-        connection.close()
-        raise
+    connection.execute(sql, [_json(limits), list(limits)])
 
 
 def _json(limits: Mapping[str, int]) -> str:
