@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 
@@ -166,6 +167,27 @@ async def test_asking_for_the_status_tries_at_once(place: Place) -> None:
         place.settings().output_dir.unlink()
         assert (await studio.wait(await studio.look_up(job.handle), 10)).state is State.COMPLETED
     assert len(place.upstream.posts) == 1
+
+
+async def test_who_asks_again_and_again_does_not_have_it_tried_as_often(place: Place) -> None:
+    place.pace = replace(WAITS, poked=0.5)
+    async with place.open() as studio:
+        job = await stuck(place, studio)
+        before = len(place.upstream.gets)
+        for _ in range(20):
+            await studio.look_up(job.handle)
+            await anyio.sleep(0.01)
+        assert len(place.upstream.gets) - before <= 2
+
+
+async def test_a_file_server_that_is_busy_is_not_asked_sooner_than_it_says(place: Place) -> None:
+    place.upstream.files = [says(status=503, retry_after="1"), delivers(clip())]
+    async with place.open() as studio:
+        job = await noted(studio, (await studio.submit(a_request())).job)
+        began = anyio.current_time()
+        done = await studio.wait(await studio.look_up(job.handle), 10)
+    assert (done.state, anyio.current_time() - began > 0.8) == (State.COMPLETED, True)
+    assert job.note == "The file server answered HTTP 503. It is tried again by itself in 1 s."
 
 
 async def test_a_video_that_could_not_be_saved_is_tried_again_after_a_restart(place: Place) -> None:

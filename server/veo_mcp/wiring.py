@@ -107,7 +107,8 @@ def _artifacts(settings: Settings, http: httpx2.AsyncClient) -> Artifacts:
 
 def pace_of(settings: Settings) -> Pace:
     fixed = settings.poll_seconds
-    return Pace(fixed_poll=fixed, job_timeout=settings.job_timeout_seconds, retry=min(1.0, fixed or 1.0))
+    retry = min(1.0, fixed or 1.0)
+    return Pace(fixed_poll=fixed, job_timeout=settings.job_timeout_seconds, retry=retry, poked=5 * retry)
 
 
 def _sandbox(settings: Settings) -> httpx2.AsyncBaseTransport:

@@ -84,7 +84,12 @@ def _hurried(pace_of: Callable[[Settings], Pace]) -> Callable[[Settings], Pace]:
         usual = pace_of(settings)
         lease, beat = float(os.environ["E2E_LEASE"]), float(os.environ["E2E_BEAT"])
         return Pace(
-            fixed_poll=usual.fixed_poll, job_timeout=usual.job_timeout, retry=usual.retry, lease=lease, beat=beat
+            fixed_poll=usual.fixed_poll,
+            job_timeout=usual.job_timeout,
+            retry=usual.retry,
+            poked=usual.poked,
+            lease=lease,
+            beat=beat,
         )
 
     return pace
