@@ -142,6 +142,13 @@ class Database:
     # Opening and closing
 
     def _ensure_open(self) -> None:
+        if self._connection is None or self._has_moved() or self._stranded:
+            with ExitStack() as turn:
+                if not isinstance(self.address, str):
+                    turn.enter_context(sqlite_file.one_at_a_time(self.address.parent, seconds=BUSY_SECONDS))
+                self._open_where_it_is_now()
+
+    def _open_where_it_is_now(self) -> None:
         if self._connection is not None and self._has_moved():
             self._leave()
         if self._connection is None:

@@ -9,7 +9,7 @@ import struct
 import sys
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -90,6 +90,36 @@ def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
 
 
 # Files that are taken away
+
+
+@contextmanager
+def one_at_a_time(folder: Path, *, seconds: float) -> Generator[None]:
+    """Keep other processes from opening a database in this folder, or tidying up after one that was taken away.
+
+    Two that do so together can delete each other's new files, and then write side by side. Whoever holds the turn for
+    longer than `seconds` has been stopped, and is not waited for. Windows lets nobody delete files that are in use.
+    """
+    with ExitStack() as held:
+        if os.name == "posix":
+            with suppress(OSError):  # a folder that is not there holds no files; what else is wrong is said later
+                descriptor = os.open(folder, os.O_RDONLY)
+                held.callback(os.close, descriptor)
+                _lock(descriptor, seconds)
+        yield
+
+
+def _lock(descriptor: int, seconds: float) -> None:
+    fcntl: Any = importlib.import_module("fcntl")
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return
+            time.sleep(0.005)
+        else:
+            return
 
 
 def identity(path: Path) -> Identity:
