@@ -181,8 +181,7 @@ class Studio:
     async def _end_unsent(self, job: Job) -> None:
         """End an order that was cancelled before anybody looked after it."""
         with suppress(LedgerError):  # it is taken over, and ended as one that was not sent
-            ended = job.failed(CANCELLED, at=self.clock())
-            await self.store.save(ended, owner=self.watcher.owner, release_claim=True)
+            await self.store.end_unsent(CANCELLED, owner=self.watcher.owner, at=self.clock(), job=job)
 
     async def look_up(self, handle: str) -> Job:
         """Return the job by our id or upstream's; an id that was never seen here is asked for upstream and adopted.

@@ -227,11 +227,13 @@ class Store:
         """Take the mark back: the call did not leave, or was refused without a charge."""
         await self._rows("UPDATE jobs SET sent_at = NULL WHERE id = :id AND owner = :owner", id=job.id, owner=owner)
 
-    async def end_unsent(self, failure: Failure, *, owner: str, at: datetime) -> None:
-        """End, free of charge, the owner's orders that were never sent: nobody will send them."""
+    async def end_unsent(self, failure: Failure, *, owner: str, at: datetime, job: Job | None = None) -> None:
+        """End, free of charge, the owner's orders that were never sent, or just this one: nobody will send them."""
         sql = """UPDATE jobs SET state = 'failed', failure = :failure, cost_usd = 0, finished_at = :at, claim = NULL,
-            note = '' WHERE owner = :owner AND state = 'submitting' AND sent_at IS NULL"""
-        await self._rows(sql, owner=owner, failure=json.dumps(asdict(failure)), at=at.timestamp())
+            note = '', owner = NULL, lease_until = NULL
+            WHERE owner = :owner AND state = 'submitting' AND sent_at IS NULL AND id = COALESCE(:id, id)"""
+        values = {"failure": json.dumps(asdict(failure)), "at": at.timestamp(), "id": job.id if job else None}
+        await self._rows(sql, owner=owner, **values)
 
     async def accept(self, job: Job, *, owner: str, lease: float) -> Job:
         """Record the id that upstream gave, whoever owns the job by now, even if its row has gone.
