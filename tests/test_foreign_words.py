@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from studios import KEY, PROMPT, Place, fields_of, text_of
+from studios import HASTY, KEY, PROMPT, Place, fields_of, text_of
 from test_cli import Shell, shell
 from test_quoting import FORMS, UNSEEN
 from upstream import LINK, Answer, clip, completed, delivers, says, status
@@ -50,6 +50,12 @@ FIELDS: dict[str, Field] = {
 
 def quotations_taken_out(text: str) -> str:
     return re.sub(r'"[^"\n]*"', '""', text)
+
+
+@pytest.fixture(autouse=True)
+def hasty(place: Place) -> None:
+    """Let nobody wait for the half hour in which a link that seems dead is tried."""
+    place.pace = HASTY
 
 
 @pytest.mark.parametrize("field", FIELDS)
