@@ -75,6 +75,8 @@ class Relay:
             self._selector.register(end, selectors.EVENT_READ)
 
     def _forward(self, line: socket.socket) -> None:
+        if line not in self._others:  # the other end was closed in the same moment, and this one with it
+            return
         said = b""
         with suppress(OSError):
             said = line.recv(65536)

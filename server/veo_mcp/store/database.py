@@ -70,6 +70,11 @@ class Database:
         """
         return await self._call(lambda: self._transact(work, lock))
 
+    def wait_for_older_programs(self, execute: Execute) -> None:
+        """Be the only one who orders, in this transaction, where programs of schema 3 use the database as well."""
+        if self.is_postgres:
+            execute("SELECT pg_advisory_xact_lock_shared(:older)", older=postgres.MIGRATION_LOCK)
+
     async def close(self) -> None:
         """Close the connection. One that hangs keeps nobody from ending."""
         with anyio.CancelScope(shield=True):
@@ -116,8 +121,6 @@ class Database:
         self._execute("BEGIN" if self.is_postgres else "BEGIN IMMEDIATE")
         try:
             if self.is_postgres and lock is not None:
-                if lock != postgres.MIGRATION_LOCK:  # wait for older programs, which hold that one, and for no other
-                    self._execute("SELECT pg_advisory_xact_lock_shared(:older)", older=postgres.MIGRATION_LOCK)
                 self._execute("SELECT pg_advisory_xact_lock(:lock)", lock=lock)
             result = work(self._execute)
             self._require_in_place()

@@ -144,6 +144,7 @@ class Store:
         claim = f"{job.fingerprint} {job.id}" if anew else job.fingerprint
 
         def work(execute: Execute) -> Claimed:
+            self._database.wait_for_older_programs(execute)
             execute(
                 _LONG_DELIVERED, fingerprint=job.fingerprint, before=job.created_at.timestamp() - _PROTECTED_SECONDS
             )
