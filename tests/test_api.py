@@ -183,7 +183,7 @@ def test_the_id_has_two_names(body: dict[str, object], generation_id: str) -> No
         ({"usd_spent": 0.52, "credits_used": 2_000_000}, 0.52),
         ({"credits_used": 1_040_000}, 0.52),
         ({"tokens_used": 1_040_000}, 0.52),
-        ({"usd_spent": 0}, 0.0),
+        ({"usd_spent": 0}, None),
         ({"usd_spent": None, "credits_used": 1_040_000}, 0.52),
         ({"usd_spent": "0.52"}, None),
         ({"usd_spent": -1}, None),

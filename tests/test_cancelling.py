@@ -167,6 +167,19 @@ async def test_an_order_of_another_process_is_made_although_the_first_caller_can
     assert len(place.upstream.posts) == 2
 
 
+async def test_an_order_that_its_callers_in_two_processes_cancel_is_never_paid(place: Place, mode: Mode) -> None:
+    async with place.connect(mode) as client, place.open() as other:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
+            await put_off(place)
+            await other.submit(a_request())
+            tasks.cancel_scope.cancel()
+        (job,) = (await other.page()).jobs
+        await other.withdraw(job)
+        assert (await other.wait(job, 10)).state is State.FAILED
+    assert len(place.upstream.posts) == 1
+
+
 async def test_a_task_that_is_cancelled_ends_its_unsent_order_and_one_that_is_not_keeps_it(
     place: Place, mode: Mode
 ) -> None:

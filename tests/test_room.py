@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -125,21 +126,23 @@ def test_nothing_is_ordered_whose_name_the_locale_cannot_spell(tmp_path: Path) -
     assert said[1:] == ["completed 1"]
 
 
-@pytest.fixture
-def quota(tmp_path: Path) -> Generator[Path]:
-    """A disk with room by its figures, on which a file of the size of a video cannot grow."""
+@contextmanager
+def quota() -> Generator[None]:
+    """Let no file of this process grow to the size of a video; not for longer than needed: pytest writes as well."""
     resource = pytest.importorskip("resource", reason="Windows has no such limits")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield tmp_path
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_a_limit_that_only_a_real_write_meets_is_met_before_the_order(quota: Path) -> None:
+async def test_a_limit_that_only_a_real_write_meets_is_met_before_the_order(tmp_path: Path) -> None:
     async with httpx2.AsyncClient(transport=Upstream().transport) as http:
-        with pytest.raises(NotSaved, match=r"Not ordered: .*Nothing was sent or charged"):
-            await Artifacts(http, quota).check_folder("harbour.mp4", owner="0123456789abcdef")
-    assert list(quota.iterdir()) == []
+        with quota(), pytest.raises(NotSaved, match=r"Not ordered: .*Nothing was sent or charged"):
+            await Artifacts(http, tmp_path).check_folder("harbour.mp4", owner="0123456789abcdef")
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_real_full_disk_is_found_out_before_the_order(place: Place, tiny_disk: Path) -> None:

@@ -161,6 +161,8 @@ class Studio:
         `own`: how many of the caller's waiting calls are the one that left.
         """
         caller = caller or self.caller
+        if self._waited_for(job) > own:
+            return
         with anyio.CancelScope(shield=True):
             try:
                 is_wanted = await self.store.is_awaited(job) or not await self.store.withdraw(job, caller=caller)

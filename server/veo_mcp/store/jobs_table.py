@@ -165,14 +165,15 @@ class Store:
     async def withdraw(self, job: Job, *, caller: str) -> bool:
         """Take a caller who has cancelled off an order that is not sent; say whether nobody else ordered it.
 
-        Of an order that is sent the caller stays one: most clients cancel calls that take long, and come back.
+        Nobody sends it then, whichever process looks after it. Of an order that is sent the caller stays one: most
+        clients cancel calls that take long, and come back.
         """
         sql = "SELECT orderers, state, sent_at FROM jobs WHERE id = :id FOR UPDATE"
 
         def work(execute: Execute) -> bool:
             for row in execute(sql, id=job.id):
                 left = [each for each in _orderers(row) if each != caller]
-                if left and row["state"] == State.SUBMITTING and row["sent_at"] is None:
+                if row["state"] == State.SUBMITTING and row["sent_at"] is None:
                     execute("UPDATE jobs SET orderers = :orderers WHERE id = :id", orderers=json.dumps(left), id=job.id)
                 return not left
             return True
@@ -204,12 +205,14 @@ class Store:
     async def begin_sending(self, job: Job, *, owner: str, at: datetime, lease: float) -> bool:
         """Mark that the paid call is about to leave; whoever gets True sends it within the lease, and nobody else.
 
-        False also where the claim has gone to another job: the database was deleted after the order, and somebody has
-        ordered the same in the one that is there now. The second look finds that of a mark that went into the old one.
+        False also where all callers have cancelled, and where the claim has gone to another job: the database was
+        deleted after the order, and somebody has ordered the same in the one that is there now. The second look finds
+        that of a mark that went into the old one.
         A mark that was made without an answer is this process's own and may be made again: nothing was sent.
         """
         sql = """UPDATE jobs SET sent_at = :at, lease_until = NOW + :lease WHERE id = :id AND owner = :owner
-            AND claim IS NOT NULL AND (sent_at IS NULL OR sent_at = :unanswered) RETURNING claim"""
+            AND claim IS NOT NULL AND COALESCE(orderers, '') <> '[]' AND (sent_at IS NULL OR sent_at = :unanswered)
+            RETURNING claim"""
         unanswered = self._marks.get((job.id, owner))
         mark = self._marks.setdefault((job.id, owner), at.timestamp())
         marked = await self._rows(sql, id=job.id, owner=owner, at=mark, unanswered=unanswered, lease=lease)
