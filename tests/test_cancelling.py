@@ -180,6 +180,15 @@ async def test_an_order_that_its_callers_in_two_processes_cancel_is_never_paid(p
     assert len(place.upstream.posts) == 1
 
 
+async def test_a_caller_who_orders_what_is_just_being_cancelled_gets_the_video(place: Place, mode: Mode) -> None:
+    async with place.connect(mode) as client:
+        job = (await studio_in(place).submit(a_request())).job
+        await put_off(place)
+        studio_in(place).payer.withdraw(job)
+        again = fields_of(await client.call_tool("generate_and_wait", {"prompt": PROMPT}))
+    assert (again["status"], len(place.upstream.posts)) == ("completed", 2)
+
+
 async def test_a_task_that_is_cancelled_ends_its_unsent_order_and_one_that_is_not_keeps_it(
     place: Place, mode: Mode
 ) -> None:

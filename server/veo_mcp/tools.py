@@ -30,6 +30,7 @@ from veo_mcp.errors import InvalidRequest
 from veo_mcp.hosts import default_wait
 from veo_mcp.jobs import HANDLE_CHARACTERS, Job, State
 from veo_mcp.ordering import Confirmation, Confirmed, Ordered, StudioContext, caller_of, is_approved, studio_of
+from veo_mcp.payer import CANCELLED
 from veo_mcp.progress import Progress
 from veo_mcp.results import VideoList, VideoResult
 from veo_mcp.schemas import of_arguments, of_results, outline
@@ -64,20 +65,27 @@ async def create_video(
 
     Costs money. An identical order that is under way or undelivered is handed back, not paid again.
     """
-    order = await _placed(ctx, request, confirmed, new_variant=new_variant)
-    job = order.job
-    async with studio_of(ctx).waiting(job, caller_of(ctx.headers)):
-        async for job in _followed(ctx, order.job, SEND_SECONDS):
-            if job.state is not State.SUBMITTING:
-                break
-        await _withdraw_if_left(ctx, job)
-    return await _handed_over(ctx, job, reused=order.reused)
+    while True:
+        order = await _placed(ctx, request, confirmed, new_variant=new_variant)
+        job = order.job
+        async with studio_of(ctx).waiting(job, caller_of(ctx.headers)):
+            async for job in _followed(ctx, order.job, SEND_SECONDS):
+                if job.state is not State.SUBMITTING:
+                    break
+            await _withdraw_if_left(ctx, job)
+        if not _was_cancelled_by_another(order, job):
+            return await _handed_over(ctx, job, reused=order.reused)
 
 
 async def _placed(ctx: StudioContext, request: VideoRequest, confirmed: Confirmation, *, new_variant: bool) -> Order:
     approved = is_approved(confirmed)
     caller = caller_of(ctx.headers)
     return await studio_of(ctx).submit(request, new_variant=new_variant, approved=approved, caller=caller)
+
+
+def _was_cancelled_by_another(order: Order, job: Job) -> bool:
+    """Say whether the order that was handed back had just been cancelled unsent: this caller wants one of its own."""
+    return order.reused and job.failure is not None and job.failure.name == CANCELLED.name
 
 
 async def get_video_status(
@@ -113,14 +121,16 @@ async def generate_and_wait(
 
     Takes 1 to 6 minutes. If the wait ends first, the video goes on and the result names the next call.
     """
-    order = await _placed(ctx, request, confirmed, new_variant=new_variant)
-    if not order.job.is_settled and wants_task(ctx):
-        return task_answer(studio_of(ctx), order.job, reused=order.reused)
-    wait_seconds = _host_bears(ctx) if max_wait_seconds is None else max_wait_seconds
-    async with studio_of(ctx).waiting(order.job, caller_of(ctx.headers)):
-        job = await _waited(ctx, order.job, wait_seconds)
-        await _withdraw_if_left(ctx, job)
-    return await _handed_over(ctx, job, reused=order.reused, waited=True)
+    while True:
+        order = await _placed(ctx, request, confirmed, new_variant=new_variant)
+        if not order.job.is_settled and wants_task(ctx):
+            return task_answer(studio_of(ctx), order.job, reused=order.reused)
+        wait_seconds = _host_bears(ctx) if max_wait_seconds is None else max_wait_seconds
+        async with studio_of(ctx).waiting(order.job, caller_of(ctx.headers)):
+            job = await _waited(ctx, order.job, wait_seconds)
+            await _withdraw_if_left(ctx, job)
+        if not _was_cancelled_by_another(order, job):
+            return await _handed_over(ctx, job, reused=order.reused, waited=True)
 
 
 async def list_videos(

@@ -58,12 +58,9 @@ def test_a_client_makes_sees_cancels_and_joins(client: str, transport: str, worl
     report: dict[str, Any] = json.loads(done.stdout)
     assert report.pop("era") == ("2026-07-28" if client in MODERN else "2025-11-25")
     progress: list[tuple[float, float, str]] = report.pop("progress")
-    assert report == {
-        "tools": TOOLS,
-        "waited": "completed",
-        "viewed": ["text", "image"],
-        "joined": ["completed", True],
-    }
+    joined, _ = report.pop("joined")  # handed back, or ordered anew where the first was cancelled before it was sent
+    assert joined == "completed"
+    assert report == {"tools": TOOLS, "waited": "completed", "viewed": ["text", "image"]}
     assert len(progress) >= 2
     assert all(0 <= seconds <= total and len(message) <= 200 for seconds, total, message in progress)
     if not client.startswith("TypeScript"):  # there an answer may overtake the progress that was sent just before it
