@@ -407,6 +407,15 @@ async def test_a_service_that_repeats_the_key_does_not_get_it_into_errors_or_log
     assert key not in caplog.text
 
 
+async def test_a_key_is_taken_out_of_an_answer_that_goes_on_after_its_end(
+    upstream: Upstream, client: VeoClient
+) -> None:
+    body = f'{{"id": "gen", "status": "{KEY}"}} and more'
+    upstream.orders = [delivers(body.encode(), kind="application/json")]
+    generation = await client.create(a_request(), request_id="job_1")
+    assert (generation.id, generation.word) == ("gen", "[removed]")
+
+
 class Flood(httpx2.AsyncByteStream):
     """An answer that does not end."""
 

@@ -132,12 +132,14 @@ class VeoClient:
         return _read(await self._get("/v2/billing", {}), _balance)
 
     async def _post(self, request: VideoRequest, request_id: str, before_sending: Callable[[], None]) -> Generation:
-        """Send the order. Whatever came of its answer is logged where the outcome is unknown: it may hold the id."""
+        """Send the order. Where the outcome is unknown, what came of its answer may hold the id; else it is logged."""
         received = _Received()
         try:
             return await self._order(request, request_id, before_sending, received)
         except OutcomeUnknown as error:
             said = self._without_key(bytes(received.content)).decode()
+            if (generation := _named_in(said, received.status)) is not None:
+                return generation
             if len(request.prompt) >= PROMPT_CHARACTERS_TO_HIDE:
                 for words in {request.prompt, json.dumps(request.prompt)[1:-1]}:
                     said = said.replace(words, "[prompt]")
@@ -166,14 +168,10 @@ class VeoClient:
                 call.answered(response.status_code)
             return _created(response)
         except UpstreamError:
-            if (generation := received.generation()) is not None:
-                return generation
             raise
         except _NOTHING_LEFT as error:
             raise NotSent(f"{self._base_url} cannot be reached ({type(error).__name__}).") from error
         except httpx2.HTTPError as error:
-            if (generation := received.generation()) is not None:
-                return generation
             raise OutcomeUnknown(f"The answer to the paid call never came ({type(error).__name__}).") from error
         except Exception as error:
             # The request may have left. Whatever its answer does to our code, money may be gone.
@@ -272,16 +270,18 @@ class _Received:
     status: int = 0
     content: bytearray = field(default_factory=bytearray)
 
-    def generation(self) -> Generation | None:
-        """Return the generation that a success names, though the answer breaks off or goes on after it."""
-        if not 200 <= self.status < 300:
-            return None
-        try:
-            body, _ = json.JSONDecoder().raw_decode(self.content.decode(errors="replace").lstrip())
-            generation = read_generation(body)
-        except (ValueError, RecursionError):
-            return None
-        return generation if generation.id else None
+
+def _named_in(said: str, status: int) -> Generation | None:
+    """Return the generation that a success names, though the answer breaks off or goes on after it."""
+    if not 200 <= status < 300:
+        return None
+    try:
+        body, _ = json.JSONDecoder().raw_decode(said.lstrip())
+        generation = read_generation(body)
+    except Exception:
+        logger.debug("no generation in the answer", exc_info=True)
+        return None
+    return generation if generation.id else None
 
 
 def _created(response: httpx2.Response) -> Generation:

@@ -257,16 +257,23 @@ class Watcher:
     async def _poll(self, job: Job, tries: _Tries) -> Job:
         """Ask upstream once. Whatever that raises is one bad poll and ends nothing: the job is paid."""
         try:
-            generation = await self.client.retrieve(job.generation_id or "")
+            generation = await self._retrieved(job)
         except UpstreamError as error:
             logger.info("%s: a poll failed: %s", job.id, error)
-            self._keep_quiet(error)
             asked_again = f" It is asked again in {seconds:.0f} s." if (seconds := self.quiet_seconds()) > 1 else ""
             return self._still_waiting(job, tries, _trouble(error) + asked_again)
+        return self._heard(job, generation, tries)
+
+    async def _retrieved(self, job: Job) -> Generation:
+        """Ask upstream; make an UpstreamError of whatever that raises, and keep quiet where it asks for that."""
+        try:
+            return await self.client.retrieve(job.generation_id or "")
+        except UpstreamError as error:
+            self._keep_quiet(error)
+            raise
         except Exception as error:
             logger.exception("%s: a poll failed", job.id)
-            return self._still_waiting(job, tries, f"upstream's answer cannot be read ({type(error).__name__})")
-        return self._heard(job, generation, tries)
+            raise UpstreamError(f"upstream's answer cannot be read ({type(error).__name__})") from error
 
     def quiet_seconds(self) -> float:
         """Return for how long upstream does not want to be asked after any of the account's jobs."""
@@ -363,13 +370,9 @@ class Watcher:
         if self.quiet_seconds():
             return job, False
         try:
-            url = (await self.client.retrieve(job.generation_id or "")).url
+            url = (await self._retrieved(job)).url
         except UpstreamError as error:
-            self._keep_quiet(error)
             return job, isinstance(error, NotFound)
-        except Exception:
-            logger.exception("%s: a poll failed", job.id)
-            return job, False
         return job.move(State.DOWNLOADING, url=url or job.url), True
 
 

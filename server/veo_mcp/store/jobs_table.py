@@ -385,6 +385,9 @@ class Store:
         rest = "UPDATE jobs SET orderers = :orderers WHERE id = :id"
         delivered = "UPDATE jobs SET delivered_at = COALESCE(delivered_at, :at) WHERE id = :id RETURNING orderers"
         release = "UPDATE jobs SET claim = NULL WHERE id = :id"
+        news = "SELECT id FROM jobs WHERE id = :id AND (delivered_at IS NULL OR claim IS NOT NULL)"
+        if not await self._rows(news, id=job.id):
+            return
 
         def work(execute: Execute) -> None:
             for row in execute(delivered, id=job.id, at=at.timestamp()):
