@@ -176,7 +176,9 @@ async def test_an_order_that_its_callers_in_two_processes_cancel_is_never_paid(p
             tasks.cancel_scope.cancel()
         (job,) = (await other.page()).jobs
         await other.withdraw(job)
-        assert (await other.wait(job, 10)).state is State.FAILED
+        job = await other.wait(job, 10)
+        assert job.failure is not None
+        assert (job.state, job.failure.name, job.failure.charged) == (State.FAILED, "cancelled", "no")
     assert len(place.upstream.posts) == 1
 
 

@@ -123,7 +123,7 @@ class Payer:
         require()
         if not await self._store.begin_sending(job, owner=self._owner, at=self._clock(), lease=self._lease):
             there = await self._store.get(job.id, account=job.account)
-            return interrupted(replace(job, sent_at=there.sent_at if there else None), at=self._clock())
+            return await self.settle_unanswered(replace(job, sent_at=there.sent_at if there else None))
         try:
             require()
             generation = await self._client.create(request, request_id=job.id, before_sending=require)
@@ -137,6 +137,13 @@ class Payer:
         job = job.accepted(generation.id, cost_usd=_believed(generation.cost_usd, job.estimate_usd))
         logger.info("%s: ordered as %s", job.id, quoted(generation.id))
         return await self._write(lambda: self._store.accept(job, owner=self._owner, lease=self._lease))
+
+    async def settle_unanswered(self, job: Job) -> Job:
+        """End a job that this process may not send, or whose process died: nobody can know more than this."""
+        if job.sent_at is not None:
+            return job.lost(_interrupted(job), at=self._clock())
+        was_cancelled = await self._store.was_cancelled(job)
+        return job.failed(CANCELLED if was_cancelled else NOT_SENT, at=self._clock())
 
     def _requirements(self, job: Job) -> Callable[[], None]:
         """Return what raises NotSent once the lease that begins now may have run out, or nobody wants the video.
@@ -225,10 +232,3 @@ NOT_SENT = Failure(
     message="The order ended before the paid call was made. Nothing was sent or charged: ask again.",
     charged="no",
 )
-
-
-def interrupted(job: Job, *, at: datetime) -> Job:
-    """Settle a job whose process died while submitting: by then nobody can know more than this."""
-    if job.sent_at is not None:
-        return job.lost(_interrupted(job), at=at)
-    return job.failed(NOT_SENT, at=at)

@@ -22,7 +22,7 @@ from veo_mcp.client import VeoClient
 from veo_mcp.errors import ArtifactError, Busy, LedgerError, NotFound, UpstreamError
 from veo_mcp.fetching import PAID, PERHAPS_PAID, Fetching, given_up
 from veo_mcp.jobs import Failure, Job, State
-from veo_mcp.payer import NOT_SENT, Payer, interrupted
+from veo_mcp.payer import NOT_SENT, Payer
 from veo_mcp.pulse import Pulse
 from veo_mcp.quoting import as_said, quoted
 from veo_mcp.store import Store
@@ -238,7 +238,7 @@ class Watcher:
         match job.state:
             case State.SUBMITTING:
                 if tries.taken_over or job.request is None:
-                    return interrupted(job, at=self.clock())
+                    return await self.payer.settle_unanswered(job)
                 return await self.payer.pay(job, job.request)
             case State.QUEUED | State.GENERATING | State.OVERDUE:
                 if tries.polls:

@@ -427,6 +427,11 @@ class Store:
             )
         return None
 
+    async def was_cancelled(self, job: Job) -> bool:
+        """Say whether all who ordered the job have cancelled that."""
+        sql = "SELECT id FROM jobs WHERE id = :id AND orderers = '[]'"
+        return bool(await self._rows(sql, id=job.id))
+
     async def is_awaited(self, job: Job) -> bool:
         """Say whether a task that was not cancelled stands for the job."""
         sql = "SELECT id FROM tasks WHERE job_id = :id AND cancelled_at IS NULL LIMIT 1"
