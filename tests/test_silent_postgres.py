@@ -46,20 +46,29 @@ async def answered(store: Store, job: Job) -> Job:
                 await anyio.sleep(0.05)
 
 
+@asynccontextmanager
+async def opened(address: str) -> AsyncGenerator[Store]:
+    """Open the ledger, and close it also where the test is skipped in the middle."""
+    store = Store(Database(address))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
 @HOW
 async def test_a_call_is_told_soon_that_postgres_does_not_answer_and_goes_on_when_it_does(
     address: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     with relayed(address) as relay:
-        store = Store(Database(relay.address))
-        job = await insert(store, a_job(1))
-        with trouble(how, address, relay), anyio.fail_after(30):
-            for _ in range(2):  # in a statement, then in the making of a new connection
-                with pytest.raises(LedgerError, match="at VEO_MCP_DATABASE_URL cannot be used"):
-                    await store.get(job.id, account=ACCOUNT)
-        assert await answered(store, job) == job
-        await store.close()
+        async with opened(relay.address) as store:
+            job = await insert(store, a_job(1))
+            with trouble(how, address, relay), anyio.fail_after(30):
+                for _ in range(2):  # in a statement, then in the making of a new connection
+                    with pytest.raises(LedgerError, match="at VEO_MCP_DATABASE_URL cannot be used"):
+                        await store.get(job.id, account=ACCOUNT)
+            assert await answered(store, job) == job
 
 
 @HOW
@@ -67,17 +76,16 @@ async def test_whoever_is_cancelled_and_whoever_closes_does_not_wait_for_a_silen
     address: str, how: str
 ) -> None:
     with relayed(address) as relay:
-        store = Store(Database(relay.address))
-        job = await insert(store, a_job(1))
-        with trouble(how, address, relay):
-            began = anyio.current_time()
-            for _ in range(2):
-                with anyio.move_on_after(0.1):
-                    await store.get(job.id, account=ACCOUNT)
-            await store.close()
-            assert anyio.current_time() - began < 8
-        assert await answered(store, job) == job
-        await store.close()
+        async with opened(relay.address) as store:
+            job = await insert(store, a_job(1))
+            with trouble(how, address, relay):
+                began = anyio.current_time()
+                for _ in range(2):
+                    with anyio.move_on_after(0.1):
+                        await store.get(job.id, account=ACCOUNT)
+                await store.close()
+                assert anyio.current_time() - began < 8
+            assert await answered(store, job) == job
 
 
 @pytest.mark.parametrize("word", [b"set_config", b"advisory_xact_lock", b"schema_version", b"COMMIT"])
