@@ -1,9 +1,12 @@
 """What a database may do to the ledger: be locked, gone, replaced or broken."""
 
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
+import anyio
 import psycopg
 import pytest
 
@@ -11,6 +14,7 @@ from ledger import ACCOUNT, NO_SERVER, SERVER, Address, claim, insert, kept
 from studios import a_job
 from veo_mcp.errors import LedgerError
 from veo_mcp.store import Database, Store, database, postgres
+from veo_mcp.store.worker import Patience, Silent, Worker
 
 
 async def test_a_transaction_that_raises_changes_nothing(store: Store, address: Address) -> None:
@@ -25,6 +29,30 @@ async def test_a_transaction_that_raises_changes_nothing(store: Store, address: 
         await other.transact(work)
     await other.close()
     assert await kept(store, job) == job
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_a_call_that_is_cut_gives_no_answer_however_soon_it_ends_then(*, is_cancelled: bool) -> None:
+    """Else whoever is cancelled is told that the database cannot be used, and goes on."""
+    worker, cut_off = Worker(), threading.Event()
+
+    def work() -> None:
+        cut_off.wait(10)
+        raise LedgerError("The server closed the connection.")
+
+    def cut() -> None:
+        cut_off.set()
+        while worker.is_stuck:
+            time.sleep(0.01)
+
+    if is_cancelled:
+        with anyio.move_on_after(0.05) as scope:
+            await worker.run(work, Patience(after_cancelling=0), cut=cut)
+        assert scope.cancelled_caught
+    else:
+        with pytest.raises(Silent):
+            await worker.run(work, Patience(seconds=0.05), cut=cut)
+    worker.end()
 
 
 async def test_a_locked_ledger_is_an_error_soon_and_works_afterwards(

@@ -64,11 +64,11 @@ class Worker:
                 raise
             if anyio.current_effective_deadline() != -math.inf:
                 raise  # not by a scope, which would say so again at the next occasion
-        if not call.done() and not call.cancel():
+        if call.done():
+            return call.result()
+        if not call.cancel():
             self._give_up(call, cut)
-        if call.cancelled() or not call.done():
-            raise Silent
-        return call.result()
+        raise Silent
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
         """Have it called when its turn comes."""
@@ -94,9 +94,10 @@ class Worker:
         grace = 0.0 if self.is_stuck else math.inf if seconds is None else seconds
         with anyio.move_on_after(grace, shield=True):
             await bell.wait()
-        if not call.done():
-            self._give_up(call, cut)
-        return call.done()
+        if call.done():
+            return True
+        self._give_up(call, cut)  # what it says when it is cut is no answer
+        return False
 
     def _give_up(self, call: Future[Any], cut: Callable[[], None]) -> None:
         self._given_up = call
