@@ -1,5 +1,7 @@
 """An order that its caller cancels before anything was sent ends free of charge, unless somebody else wants it."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
@@ -155,7 +157,9 @@ async def test_an_order_that_is_cancelled_while_the_database_is_away_is_never_pa
     assert len(place.upstream.posts) == 1
 
 
-async def test_an_order_of_another_process_is_made_although_the_first_caller_cancels(place: Place, mode: Mode) -> None:
+@asynccontextmanager
+async def left_to_another_process(place: Place, mode: Mode) -> AsyncGenerator[tuple[Studio, Job]]:
+    """Yield a process that has ordered the same, and the job, once the first caller has cancelled."""
     async with place.connect(mode) as client, place.open() as other:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
@@ -163,22 +167,21 @@ async def test_an_order_of_another_process_is_made_although_the_first_caller_can
             assert (await other.submit(a_request())).reused
             tasks.cancel_scope.cancel()
         (job,) = (await other.page()).jobs
+        yield other, job
+
+
+async def test_an_order_of_another_process_is_made_although_the_first_caller_cancels(place: Place, mode: Mode) -> None:
+    async with left_to_another_process(place, mode) as (other, job):
         assert (await other.wait(job, 10)).state is State.COMPLETED
     assert len(place.upstream.posts) == 2
 
 
 async def test_an_order_that_its_callers_in_two_processes_cancel_is_never_paid(place: Place, mode: Mode) -> None:
-    async with place.connect(mode) as client, place.open() as other:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(client.call_tool, "create_video", {"prompt": PROMPT})
-            await put_off(place)
-            await other.submit(a_request())
-            tasks.cancel_scope.cancel()
-        (job,) = (await other.page()).jobs
+    async with left_to_another_process(place, mode) as (other, job):
         await other.withdraw(job)
-        job = await other.wait(job, 10)
-        assert job.failure is not None
-        assert (job.state, job.failure.name, job.failure.charged) == (State.FAILED, "cancelled", "no")
+        done = await other.wait(job, 10)
+        assert done.failure is not None
+        assert (done.state, done.failure.name, done.failure.charged) == (State.FAILED, "cancelled", "no")
     assert len(place.upstream.posts) == 1
 
 

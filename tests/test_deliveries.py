@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from raw_http import raw, shaken_hands
-from studios import NOON, PROMPT, Clock, Place, a_job, a_request
+from raw_http import Raw, raw, shaken_hands
+from studios import NOON, PROMPT, Clock, Mode, Place, a_job, a_request
 from test_watcher import ended
 from veo_mcp.deliveries import MOMENT, Deliveries
 from veo_mcp.errors import LedgerError
@@ -139,30 +139,34 @@ async def test_a_video_whose_orderer_never_comes_back_stands_in_the_way_for_a_da
         assert not (await looking.submit(a_request())).reused
 
 
+ORDER = {"name": "create_video", "arguments": {"prompt": PROMPT}}
+
+
+async def looked_at_by_another(ordering: Raw, mode: Mode) -> tuple[Raw, str]:
+    """Order a video; return the other client that has seen it completed, and its handle."""
+    other = await shaken_hands(ordering.http, mode)
+    handle = (await ordering.ask("tools/call", ORDER))["result"]["structuredContent"]["generation_id"]
+    look = {"name": "get_video_status", "arguments": {"generation_id": handle, "wait_seconds": 10}}
+    assert (await other.ask("tools/call", look))["result"]["structuredContent"]["status"] == "completed"
+    return other, handle
+
+
 async def test_a_look_over_http_without_sessions_is_no_delivery_to_whoever_ordered(place: Place) -> None:
     async with raw(place.server(), "auto") as ordering:
         assert place.studio is not None
-        other = await shaken_hands(ordering.http, "auto")
-        order = {"name": "create_video", "arguments": {"prompt": PROMPT}}
-        handle = (await ordering.ask("tools/call", order))["result"]["structuredContent"]["generation_id"]
-        look = {"name": "get_video_status", "arguments": {"generation_id": handle, "wait_seconds": 10}}
-        assert (await other.ask("tools/call", look))["result"]["structuredContent"]["status"] == "completed"
+        other, handle = await looked_at_by_another(ordering, "auto")
         await other.ask("tools/call", {"name": "view_video", "arguments": {"generation_id": handle}})
         await place.studio.deliveries.settle()
-        assert (await ordering.ask("tools/call", order))["result"]["structuredContent"]["reused"] is True
+        assert (await ordering.ask("tools/call", ORDER))["result"]["structuredContent"]["reused"] is True
     assert len(place.upstream.posts) == 1
 
 
 async def test_a_look_from_another_session_over_http_is_no_delivery_to_the_one_that_ordered(place: Place) -> None:
     async with raw(place.server(), "legacy") as ordering:
         assert place.studio is not None
-        other = await shaken_hands(ordering.http, "legacy")
-        order = {"name": "create_video", "arguments": {"prompt": PROMPT}}
-        handle = (await ordering.ask("tools/call", order))["result"]["structuredContent"]["generation_id"]
-        look = {"name": "get_video_status", "arguments": {"generation_id": handle, "wait_seconds": 10}}
-        assert (await other.ask("tools/call", look))["result"]["structuredContent"]["status"] == "completed"
+        await looked_at_by_another(ordering, "legacy")
         await place.studio.deliveries.settle()
-        assert (await ordering.ask("tools/call", order))["result"]["structuredContent"]["reused"] is True
+        assert (await ordering.ask("tools/call", ORDER))["result"]["structuredContent"]["reused"] is True
         await place.studio.deliveries.settle()
-        assert (await ordering.ask("tools/call", order))["result"]["structuredContent"]["reused"] is False
+        assert (await ordering.ask("tools/call", ORDER))["result"]["structuredContent"]["reused"] is False
     assert len(place.upstream.posts) == 2

@@ -1,6 +1,7 @@
 """Several processes on one ledger: together, one after the other, and one that was away for longer than its lease."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -109,9 +110,11 @@ async def test_a_process_that_sleeps_past_its_lease_finds_its_job_done(scene: Sc
     assert [path.name for path in scene.videos.iterdir()] == [Path(video.video.path).name if video.video else ""]
 
 
-async def test_a_process_that_sleeps_before_its_paid_call_does_not_make_it_after_another_has(scene: Scene) -> None:
+@asynccontextmanager
+async def asleep_at(scene: Scene, place: str) -> AsyncGenerator[tuple[Server, Server, tuple[str, str]]]:
+    """Yield a process that was stopped at that place of an order, another one, and how that has ended the order."""
     async with (
-        scene.server(stop="veo_mcp.store:Store.begin_sending") as sleeper,
+        scene.server(stop=place) as sleeper,
         scene.server() as other,
         sleeper.calling("generate_and_wait", prompt=PROMPT, duration=4),
     ):
@@ -119,7 +122,12 @@ async def test_a_process_that_sleeps_before_its_paid_call_does_not_make_it_after
         sleeper.freeze()
         (left,) = await other.ledger()
         assert left.error is not None
-        assert (left.status, left.error.charged) == ("failed", "no")
+        yield sleeper, other, (left.status, left.error.charged)
+
+
+async def test_a_process_that_sleeps_before_its_paid_call_does_not_make_it_after_another_has(scene: Scene) -> None:
+    async with asleep_at(scene, "veo_mcp.store:Store.begin_sending") as (sleeper, other, left):
+        assert left == ("failed", "no")
         assert (await other.make(PROMPT)).status == "completed"
         sleeper.go_on()
         sleeper.thaw()
@@ -128,16 +136,8 @@ async def test_a_process_that_sleeps_before_its_paid_call_does_not_make_it_after
 
 
 async def test_a_process_that_sleeps_right_before_its_request_leaves_does_not_send_it_afterwards(scene: Scene) -> None:
-    async with (
-        scene.server(stop="veo_mcp.client:VeoClient._exchange") as sleeper,
-        scene.server() as other,
-        sleeper.calling("generate_and_wait", prompt=PROMPT, duration=4),
-    ):
-        await sleeper.stands()
-        sleeper.freeze()
-        (left,) = await other.ledger()
-        assert left.error is not None
-        assert (left.status, left.error.charged) == ("unknown", "maybe")
+    async with asleep_at(scene, "veo_mcp.client:VeoClient._exchange") as (sleeper, _, left):
+        assert left == ("unknown", "maybe")
         sleeper.go_on()
         sleeper.thaw()
         await sleeper.has_said("stood still")

@@ -64,11 +64,9 @@ class Worker:
                 raise
             if anyio.current_effective_deadline() != -math.inf:
                 raise  # not by a scope, which would say so again at the next occasion
-        if call.done():
-            return call.result()
-        if not call.cancel():
-            self._give_up(call, cut)
-        raise Silent
+        if call.cancel() or self._gives_up(call, cut):
+            raise Silent
+        return call.result()
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
         """Have it called when its turn comes."""
@@ -94,14 +92,15 @@ class Worker:
         grace = 0.0 if self.is_stuck else math.inf if seconds is None else seconds
         with anyio.move_on_after(grace, shield=True):
             await bell.wait()
-        if call.done():
-            return True
-        self._give_up(call, cut)  # what it says when it is cut is no answer
-        return False
+        return not self._gives_up(call, cut)
 
-    def _give_up(self, call: Future[Any], cut: Callable[[], None]) -> None:
+    def _gives_up(self, call: Future[Any], cut: Callable[[], None]) -> bool:
+        """Cut the call unless it has ended; say whether it was cut: what it says then is no answer."""
+        if call.done():
+            return False
         self._given_up = call
         cut()
+        return True
 
 
 def _bell(call: Future[Any]) -> anyio.Event:
